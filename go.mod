@@ -1,0 +1,3 @@
+module github.com/polyarch/polyarch
+
+go 1.26.0
