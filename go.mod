@@ -2,4 +2,7 @@ module github.com/polyarch/polyarch
 
 go 1.26.0
 
-require github.com/google/go-cmp v0.7.0 // indirect
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/sethvargo/go-githubactions v1.4.0
+)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // Names of `go tool dist list`, with those that the OCI image specification
@@ -112,43 +114,10 @@ func normalVariant(arch, v string) string {
 }
 
 func unknown(input, part, name string, names []string, aliases map[string]string) *UnknownError {
-	e := &UnknownError{Input: input, Part: part, Name: name, Known: names}
-	best := 1 + max(1, len(name)/3) // more typing errors than this are another word
-	try := func(candidate, means string) {
-		if d := distance(name, candidate); d < best {
-			best, e.Nearest = d, means
-		}
+	candidates := slices.Concat(names, slices.Sorted(maps.Keys(aliases)))
+	nearest := text.Nearest(name, candidates)
+	if means, ok := aliases[nearest]; ok {
+		nearest = means
 	}
-	for _, n := range names {
-		try(n, n)
-	}
-	for _, k := range slices.Sorted(maps.Keys(aliases)) {
-		try(k, aliases[k])
-	}
-	return e
-}
-
-// distance counts the insertions, deletions, replacements and swaps of
-// neighbours that lead from a to b (optimal string alignment).
-func distance(a, b string) int {
-	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
-	for j := range rows[1] {
-		rows[1][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before, above, row := rows[0], rows[1], rows[2]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		rows[0], rows[1], rows[2] = above, row, before
-	}
-	return rows[1][len(b)]
+	return &UnknownError{Input: input, Part: part, Name: name, Nearest: nearest, Known: names}
 }

@@ -1,0 +1,175 @@
+// Package command is what every main shares: flags, help, version, signals,
+// messages and exit codes.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/flagset"
+	"github.com/polyarch/polyarch/internal/output"
+)
+
+// A Program is one of polyarch's binaries.
+type Program struct {
+	Name    string
+	Summary string // one line, no full stop
+	Usage   string // the forms of the command line, one a line, without the name
+	Details string // what a user has to know beyond the flags; may be empty
+	Example string // command lines with a comment each
+
+	Results []output.Spec
+	Flags   func(*flagset.Set)
+	Run     func(context.Context, *Env) error
+}
+
+// An Env is all that a program sees of the world around it. A program calls
+// neither os.Getenv nor os.Stdout, so a test can run it as a function.
+type Env struct {
+	Args    []string // before "--"
+	Command []string // after "--"; nil if there was none
+
+	Stdin  io.Reader
+	Stdout io.Writer // for a result that is a stream; other results go through Write
+	Stderr io.Writer // for a live line on a terminal; messages go through Log
+	Getenv func(string) string
+	Log    *Log
+	Flags  *flagset.Set
+
+	Output output.Options
+}
+
+// Environ gives the process's environment for a program it starts.
+func (e *Env) Environ() []string { return os.Environ() }
+
+// Write writes the results, as the output flags ask for.
+func (e *Env) Write(r output.Report) error { return e.Output.Write(r, e.Stdout, e.Getenv) }
+
+// Main runs p as this process and returns its exit code.
+func Main(p Program) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		caught := stopped{<-signals}
+		cancel(caught)
+		select {
+		case <-signals: // a second one: at once
+		case <-time.After(grace(&holding)):
+		}
+		fmt.Fprintf(os.Stderr, "%s: error: %s\n", p.Name, caught)
+		os.Exit(int(caught.code()))
+	}()
+	e := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	return int(p.Exec(ctx, e, os.Args[1:]))
+}
+
+// A stopped is the cause of a context that a signal ended.
+type stopped struct{ signal os.Signal }
+
+func (s stopped) Error() string { return "stopped by a signal: " + s.signal.String() }
+
+// code follows the shell's convention: 128 and the signal's number.
+func (s stopped) code() exit.Code {
+	if s.signal == syscall.SIGTERM {
+		return 143
+	}
+	return 130
+}
+
+var holding atomic.Int32
+
+// Hold asks for up to five seconds instead of one after a signal, for a step
+// that must be finished or undone; call the function it returns afterwards.
+func Hold() (release func()) {
+	holding.Add(1)
+	return func() { holding.Add(-1) }
+}
+
+func grace(n *atomic.Int32) time.Duration {
+	if n.Load() > 0 {
+		return 5 * time.Second
+	}
+	return 900 * time.Millisecond
+}
+
+// Exec runs p with the given arguments and returns its exit code.
+func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
+	var quiet, verbose, version, help bool
+	e.Log = &Log{w: e.Stderr, name: p.Name}
+	fs := flagset.New(p.Name)
+	e.Flags = fs
+	p.Flags(fs)
+	e.Output.Register(fs)
+	fs.Group("Other")
+	fs.Bool(&quiet, "quiet", false, "print warnings and errors only")
+	fs.Bool(&verbose, "verbose", false, "say more of what is done and why")
+	fs.Bool(&version, "version", false, "print the version and stop")
+	fs.Bool(&help, "help", false, "print this text and stop; with --json, the flags and results as JSON")
+	var err error
+	e.Args, e.Command, err = fs.Parse(argv)
+	e.Log.quiet, e.Log.debug = quiet, verbose && !quiet
+	if e.Output.GitHub {
+		e.Log.github = githubactions.New(githubactions.WithWriter(e.Stderr), githubactions.WithGetenv(e.Getenv))
+	}
+	switch {
+	case errors.Is(err, flagset.ErrHelp) || help:
+		return p.help(e, fs)
+	case version:
+		_, err = io.WriteString(e.Stdout, p.Name+" "+versionLine()+"\n")
+	case err == nil:
+		err = e.Output.Check(p.Results, e.Getenv)
+		if err == nil {
+			err = p.Run(ctx, e)
+		}
+	}
+	if err == nil {
+		return exit.OK
+	}
+	var sig stopped
+	if errors.As(context.Cause(ctx), &sig) {
+		e.Log.err(sig)
+		return sig.code()
+	}
+	e.Log.err(err)
+	code := exit.CodeOf(err)
+	if code == exit.Usage {
+		e.Log.Hintf("%s --help lists the flags and shows examples", p.Name)
+	}
+	return code
+}
+
+func (p Program) help(e *Env, fs *flagset.Set) exit.Code {
+	s := p.Help(fs)
+	if e.Output.JSON {
+		s = p.helpJSON(fs)
+	}
+	if _, err := io.WriteString(e.Stdout, s); err != nil {
+		return exit.Failed
+	}
+	return exit.OK
+}
+
+// NoArgs is the error of a program that takes no arguments but got some.
+func (e *Env) NoArgs() error {
+	if e.Command != nil {
+		return exit.Usagef("it takes no command after --")
+	}
+	if len(e.Args) > 0 {
+		return exit.Usagef("it takes no arguments, and got %s", strings.Join(e.Args, " "))
+	}
+	return nil
+}

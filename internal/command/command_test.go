@@ -1,0 +1,151 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/flagset"
+	"github.com/polyarch/polyarch/internal/output"
+)
+
+type outcome struct {
+	Code        exit.Code
+	Out, Errors string
+}
+
+// run executes a program whose work is f.
+func run(ctx context.Context, getenv func(string) string, f func(context.Context, *Env) error, argv ...string) outcome {
+	var name string
+	p := Program{
+		Name: "tool", Summary: "does a thing", Usage: "[flags]", Example: "tool --name x   # with a name",
+		Results: []output.Spec{{Name: "name", Description: "what was named"}},
+		Flags:   func(fs *flagset.Set) { fs.Group("Work"); fs.String(&name, "name", "", "a `NAME`") },
+		Run:     f,
+	}
+	var out, errs bytes.Buffer
+	code := p.Exec(ctx, &Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Getenv: getenv}, argv)
+	return outcome{code, out.String(), errs.String()}
+}
+
+func noenv(string) string { return "" }
+
+func TestExec(t *testing.T) {
+	bg := context.Background()
+	fail := func(err error) func(context.Context, *Env) error {
+		return func(context.Context, *Env) error { return err }
+	}
+	for name, c := range map[string]struct {
+		got, want outcome
+	}{
+		"result": {
+			run(bg, noenv, func(_ context.Context, e *Env) error {
+				e.Log.Infof("working on %s", "a\x1b[2J")
+				e.Log.Debugf("not shown")
+				return e.Write(output.Report{Text: "done\n"})
+			}),
+			outcome{0, "done\n", "tool: working on a\\x1b[2J\n"},
+		},
+		"quiet": {
+			run(bg, noenv, func(_ context.Context, e *Env) error {
+				e.Log.Infof("not shown")
+				e.Log.Warnf("two\nlines")
+				return nil
+			}, "--quiet"),
+			outcome{0, "", "tool: warning: two\ntool: warning: lines\n"},
+		},
+		"error": {
+			run(bg, noenv, fail(exit.Deniedf("reading x: 403").Hint("ask")), "--verbose"),
+			outcome{4, "", "tool: error: reading x: 403\ntool: hint: ask\n"},
+		},
+		"plain error": {
+			run(bg, noenv, fail(errors.New("reading x: gone"))),
+			outcome{1, "", "tool: error: reading x: gone\n"},
+		},
+		"usage": {
+			run(bg, noenv, fail(nil), "--nmae"),
+			outcome{2, "", "tool: error: unknown flag --nmae\ntool: hint: did you mean --name?\ntool: hint: tool --help lists the flags and shows examples\n"},
+		},
+		"unknown result": {
+			run(bg, noenv, fail(nil), "--result", "x=y"),
+			outcome{2, "", "tool: error: flag --result: there is no result \"x\"; there are name\ntool: hint: tool --help lists the flags and shows examples\n"},
+		},
+		"arguments": {
+			run(bg, noenv, func(_ context.Context, e *Env) error { return e.NoArgs() }, "a", "b"),
+			outcome{2, "", "tool: error: it takes no arguments, and got a b\ntool: hint: tool --help lists the flags and shows examples\n"},
+		},
+	} {
+		if d := cmp.Diff(c.want, c.got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestSignalWinsOverTheErrorItCauses(t *testing.T) {
+	for sig, code := range map[os.Signal]exit.Code{os.Interrupt: 130, syscall.SIGTERM: 143} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		got := run(ctx, noenv, func(ctx context.Context, e *Env) error {
+			cancel(stopped{sig})
+			<-ctx.Done()
+			return exit.Unreachablef("getting x: %w", ctx.Err())
+		})
+		if got.Code != code || got.Out != "" || !strings.HasPrefix(got.Errors, "tool: error: stopped by a signal: ") {
+			t.Errorf("%v: %+v", sig, got)
+		}
+	}
+}
+
+func TestAnnotations(t *testing.T) {
+	getenv := func(k string) string {
+		if k == "GITHUB_OUTPUT" {
+			return filepath.Join(t.TempDir(), "out")
+		}
+		return ""
+	}
+	got := run(context.Background(), getenv, func(_ context.Context, e *Env) error {
+		e.Log.Warnf("100%% sure\n::error::injected")
+		return exit.Failf("reading a.yaml: line 3: no").At("a.yaml", 3, 0).Hint("mend it")
+	}, "--github")
+	want := outcome{1, "", "tool: warning: 100% sure\n" +
+		"tool: warning: ::error::injected\n" +
+		"::warning title=tool::100%25 sure%0A::error::injected\n" +
+		"tool: error: reading a.yaml: line 3: no\n" +
+		"::error file=a.yaml,line=3,title=tool::reading a.yaml: line 3: no%0Amend it\n" +
+		"tool: hint: mend it\n"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	got := run(context.Background(), noenv, nil, "--help")
+	for _, want := range []string{"tool: does a thing\n", "Usage:\n  tool [flags]\n", "\nWork:\n  --name NAME             a NAME\n", "\nOutput:\n  --json  ", "Exit codes:", "Examples:\n  tool --name x   # with a name\n"} {
+		if !strings.Contains(got.Out, want) {
+			t.Errorf("help lacks %q:\n%s", want, got.Out)
+		}
+	}
+	for line := range strings.Lines(got.Out) {
+		if len(line) > 100 {
+			t.Errorf("line of %d: %s", len(line), line)
+		}
+	}
+	if again := run(context.Background(), noenv, nil, "-h"); again != got || got.Code != 0 || got.Errors != "" {
+		t.Errorf("-h differs from --help, or fails: %+v", again)
+	}
+	var doc struct{ Flags []flagset.Info }
+	if err := json.Unmarshal([]byte(run(context.Background(), noenv, nil, "--help", "--json").Out), &doc); err != nil || doc.Flags[0].Name != "name" {
+		t.Errorf("--help --json: %v, %v", doc, err)
+	}
+	if v := run(context.Background(), noenv, nil, "--version"); !strings.HasPrefix(v.Out, "tool v") || v.Code != 0 {
+		t.Errorf("--version: %+v", v)
+	}
+}

@@ -1,0 +1,118 @@
+// Package exit holds the errors that decide with which code a program ends.
+// It depends on the standard library alone, so that every package can say
+// what kind of failure it met.
+package exit
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Code is a process exit code. Pipelines branch on it, so a code never
+// changes its meaning.
+type Code int
+
+const (
+	OK          Code = 0
+	Failed      Code = 1 // the work failed
+	Usage       Code = 2 // wrong flags or arguments
+	Impossible  Code = 3 // nothing can run there: no common platform, a platform the cluster lacks
+	Denied      Code = 4 // RBAC, registry 401 or 403
+	Unreachable Code = 5 // a cluster or a registry cannot be reached
+)
+
+// An Error carries what a user needs to act: the exit code, what to do, and
+// the place in a file, where there is one. Its message is Err's.
+type Error struct {
+	Code         Code
+	Err          error
+	Hints        []string // one sentence each, printed on lines of their own
+	File         string   // of a user's input; for annotations, also named in Err
+	Line, Column int      // from 1; 0 if unknown
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint adds a sentence that says what to do, and returns e.
+func (e *Error) Hint(format string, args ...any) *Error {
+	e.Hints = append(e.Hints, fmt.Sprintf(format, args...))
+	return e
+}
+
+// At sets the place in a user's file, and returns e.
+func (e *Error) At(file string, line, column int) *Error {
+	e.File, e.Line, e.Column = file, line, column
+	return e
+}
+
+// Failf, Usagef, Impossiblef, Deniedf and Unreachablef make an *Error of their
+// code with fmt.Errorf's message.
+func Failf(format string, args ...any) *Error { return newf(Failed, format, args) }
+
+// Usagef is for wrong flags and arguments.
+func Usagef(format string, args ...any) *Error { return newf(Usage, format, args) }
+
+// Impossiblef is for work that no node could run.
+func Impossiblef(format string, args ...any) *Error { return newf(Impossible, format, args) }
+
+// Deniedf is for an answer of 401 or 403.
+func Deniedf(format string, args ...any) *Error { return newf(Denied, format, args) }
+
+// Unreachablef is for a server that did not answer.
+func Unreachablef(format string, args ...any) *Error { return newf(Unreachable, format, args) }
+
+func newf(c Code, format string, args []any) *Error {
+	return &Error{Code: c, Err: fmt.Errorf(format, args...)}
+}
+
+// CodeOf gives the code of err: that of the outermost *Error in its chain,
+// Failed if there is none, OK for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return OK
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Failed
+}
+
+// HintsOf gives the hints of every *Error in err's chain, the outermost
+// first; of joined errors too.
+func HintsOf(err error) []string {
+	var hints []string
+	walk(err, func(e *Error) { hints = append(hints, e.Hints...) })
+	return hints
+}
+
+// PlaceOf gives the first *Error in err's chain that names a file, or nil.
+func PlaceOf(err error) *Error {
+	var place *Error
+	walk(err, func(e *Error) {
+		if place == nil && e.File != "" {
+			place = e
+		}
+	})
+	return place
+}
+
+func walk(err error, visit func(*Error)) {
+	for err != nil {
+		if e, ok := err.(*Error); ok {
+			visit(e)
+		}
+		switch u := err.(type) {
+		case interface{ Unwrap() []error }:
+			for _, e := range u.Unwrap() {
+				walk(e, visit)
+			}
+			return
+		case interface{ Unwrap() error }:
+			err = u.Unwrap()
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,240 @@
+// Package flagset is the standard library's flag package with what a
+// pipeline's tool needs beyond it: groups for the help text, flags after
+// arguments, values that are lists, and a description of all flags that
+// documents and tests read.
+package flagset
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/text"
+)
+
+// A Set is a set of flags in the order in which help shows them.
+type Set struct {
+	flags *flag.FlagSet
+	infos []Info
+	group string
+}
+
+// Info describes a flag.
+type Info struct {
+	Name        string `json:"name"`
+	Placeholder string `json:"placeholder"` // empty for a switch
+	Default     string `json:"default"`
+	Description string `json:"description"`
+	Repeatable  bool   `json:"repeatable"`
+	Group       string `json:"group"`
+}
+
+// New makes an empty set for the program of that name.
+func New(name string) *Set {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // errors are returned, help is asked for
+	return &Set{flags: fs}
+}
+
+// Group puts the flags that follow under a heading.
+func (s *Set) Group(title string) { s.group = title }
+
+// String, Bool, Int, Duration and Var define a flag. The word in back quotes
+// in usage is its placeholder, as in package flag.
+func (s *Set) String(p *string, name, value, usage string) {
+	s.flags.StringVar(p, name, value, usage)
+	s.add(name)
+}
+
+// Bool defines a switch.
+func (s *Set) Bool(p *bool, name string, value bool, usage string) {
+	s.flags.BoolVar(p, name, value, usage)
+	s.add(name)
+}
+
+// Int defines a flag for a whole number.
+func (s *Set) Int(p *int, name string, value int, usage string) {
+	s.flags.IntVar(p, name, value, usage)
+	s.add(name)
+}
+
+// Duration defines a flag for a time such as 90s or 5m.
+func (s *Set) Duration(p *time.Duration, name string, value time.Duration, usage string) {
+	s.flags.DurationVar(p, name, value, usage)
+	s.add(name)
+}
+
+// Var defines a flag of another type.
+func (s *Set) Var(v flag.Value, name, usage string) {
+	s.flags.Var(v, name, usage)
+	s.add(name)
+}
+
+// Choice defines a flag that takes one of several words; the first is the default.
+func (s *Set) Choice(p *string, name string, words []string, usage string) {
+	*p = words[0]
+	s.Var(&choice{p, words}, name, usage+" `"+strings.Join(words, "|")+"`")
+}
+
+func (s *Set) add(name string) {
+	f := s.flags.Lookup(name)
+	placeholder, description := flag.UnquoteUsage(f)
+	if _, ok := f.Value.(*choice); ok {
+		description = strings.TrimSuffix(description, " "+placeholder)
+	}
+	_, list := f.Value.(interface{ Repeatable() })
+	def := f.DefValue
+	if placeholder == "" && def == "false" { // a switch is off unless named
+		def = ""
+	}
+	s.infos = append(s.infos, Info{Name: name, Placeholder: placeholder, Default: def, Description: description, Repeatable: list, Group: s.group})
+}
+
+// Infos describes the flags in the order of their definition.
+func (s *Set) Infos() []Info { return slices.Clone(s.infos) }
+
+// Given reports whether the flag was on the command line.
+func (s *Set) Given(name string) bool {
+	given := false
+	s.flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
+}
+
+// ErrHelp is the error of Parse when -h or --help was given.
+var ErrHelp = flag.ErrHelp
+
+// Parse reads flags, wherever they stand between the arguments, and gives the
+// arguments before "--" and those after it; after is nil without a "--".
+func (s *Set) Parse(argv []string) (args, after []string, err error) {
+	for len(argv) > 0 {
+		if argv[0] == "--" {
+			return args, slices.Clone(argv[1:]), nil
+		}
+		if a := argv[0]; a == "-" || !strings.HasPrefix(a, "-") {
+			args, argv = append(args, a), argv[1:]
+			continue
+		}
+		one := s.span(argv)
+		if err := s.flags.Parse(argv[:one]); err != nil {
+			return nil, nil, s.explain(argv[0], err)
+		}
+		argv = argv[one:]
+	}
+	return args, nil, nil
+}
+
+// span gives how many words the flag at the front of argv takes.
+func (s *Set) span(argv []string) int {
+	name := strings.TrimLeft(argv[0], "-")
+	f := s.flags.Lookup(name)
+	if f == nil || strings.Contains(name, "=") {
+		return 1
+	}
+	if b, ok := f.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
+		return 1
+	}
+	return min(2, len(argv))
+}
+
+func (s *Set) explain(word string, err error) error {
+	if err == flag.ErrHelp {
+		return ErrHelp
+	}
+	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	e := &exit.Error{Code: exit.Usage, Err: err}
+	if s.flags.Lookup(name) == nil {
+		e.Err = fmt.Errorf("unknown flag --%s", name)
+		var names []string
+		for _, i := range s.infos {
+			names = append(names, i.Name)
+		}
+		if n := text.Nearest(name, names); n != "" {
+			e.Hint("did you mean --%s?", n)
+		}
+		return e
+	}
+	if _, cause, ok := strings.Cut(err.Error(), "for flag -"+name+": "); ok {
+		e.Err = fmt.Errorf("flag --%s: %s", name, cause)
+	} else if strings.HasPrefix(err.Error(), "invalid boolean value") {
+		e.Err = fmt.Errorf("flag --%s is a switch: it takes no value, true or false", name)
+	} else if strings.HasPrefix(err.Error(), "flag needs an argument") {
+		e.Err = fmt.Errorf("flag --%s needs a value", name)
+	}
+	return e
+}
+
+// Words is a flag's value that is a list of words without blanks, separated by
+// commas, white space or line breaks, or a JSON array; naming the flag again
+// adds words.
+type Words []string
+
+// String gives the words separated by commas.
+func (w *Words) String() string { return strings.Join(*w, ",") }
+
+// Repeatable marks a list.
+func (w *Words) Repeatable() {}
+
+// Set adds the words of s.
+func (w *Words) Set(s string) error {
+	words, err := SplitWords(s)
+	*w = append(*w, words...)
+	return err
+}
+
+// SplitWords splits s as Words does.
+func SplitWords(s string) ([]string, error) {
+	if t := strings.TrimSpace(s); strings.HasPrefix(t, "[") {
+		var a []string
+		if err := json.Unmarshal([]byte(t), &a); err != nil {
+			return nil, fmt.Errorf("%q starts with [ and is no JSON array of strings: %w", s, err)
+		}
+		return a, nil
+	}
+	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }), nil
+}
+
+// Lines is a flag's value that is a list of free texts, one on each line;
+// naming the flag again adds lines. Blank lines do not count.
+type Lines []string
+
+// String gives the texts on a line each.
+func (l *Lines) String() string { return strings.Join(*l, "\n") }
+
+// Repeatable marks a list.
+func (l *Lines) Repeatable() {}
+
+// Set adds the lines of s.
+func (l *Lines) Set(s string) error {
+	for line := range strings.Lines(s) {
+		if line = strings.TrimSpace(line); line != "" {
+			*l = append(*l, line)
+		}
+	}
+	return nil
+}
+
+type choice struct {
+	p     *string
+	words []string
+}
+
+func (c *choice) String() string {
+	if c.p == nil {
+		return ""
+	}
+	return *c.p
+}
+
+func (c *choice) Set(s string) error {
+	if slices.Contains(c.words, s) {
+		*c.p = s
+		return nil
+	}
+	last := len(c.words) - 1
+	return fmt.Errorf("it takes %s or %s", strings.Join(c.words[:last], ", "), c.words[last])
+}

@@ -1,0 +1,88 @@
+package internal
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/polyarch/polyarch/"
+
+// layers says which packages of this module a package may import, so that the
+// graph stays a tree that points one way: cmd, then the packages that do one
+// thing each, then the leaves. Tests are not counted.
+var layers = map[string][]string{
+	// leaves
+	"internal/text":       {},
+	"internal/exit":       {},
+	"internal/atomicfile": {},
+	"internal/platform":   {"internal/text"},
+	"internal/flagset":    {"internal/exit", "internal/text"},
+	// what every main shares
+	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
+	"internal/command": {"internal/exit", "internal/flagset", "internal/output", "internal/text"},
+}
+
+// weight says what a binary must not link: a package path, or a prefix that
+// ends with "/". It is what keeps the binaries small.
+var weight = map[string][]string{}
+
+type pkg struct {
+	ImportPath, Name string
+	Imports, Deps    []string
+}
+
+func list(t *testing.T, patterns ...string) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-deps=false", "-json=ImportPath,Name,Imports,Deps"}, patterns...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var ps []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return ps
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		ps = append(ps, p)
+	}
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	for _, p := range list(t, module+"...") {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		allowed, ok := layers[from]
+		if p.Name == "main" { // a main may import all of internal
+			continue
+		}
+		if !ok && strings.HasPrefix(from, "internal/") {
+			t.Errorf("%s has no place in the layers table of this test", from)
+		}
+		for _, i := range p.Imports {
+			if to, ours := strings.CutPrefix(i, module); ours && !slices.Contains(allowed, to) {
+				t.Errorf("%s imports %s", from, to)
+			}
+		}
+	}
+}
+
+func TestWhatBinariesLink(t *testing.T) {
+	for main, banned := range weight {
+		for _, p := range list(t, module+main) {
+			for _, dep := range p.Deps {
+				for _, b := range banned {
+					if dep == b || strings.HasSuffix(b, "/") && strings.HasPrefix(dep, b) {
+						t.Errorf("%s links %s", path.Base(main), dep)
+					}
+				}
+			}
+		}
+	}
+}
