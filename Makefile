@@ -10,7 +10,7 @@ export CGO_ENABLED := 0
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build the three binaries into bin/
@@ -28,3 +28,11 @@ fmt: ## format the Go files
 .PHONY: clean
 clean: ## remove what the other targets made
 	rm -rf bin dist demo
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, govulncheck, actionlint, shellcheck, yamllint
+	@hack/lint.sh
+
+.PHONY: docs
+docs: ## write the tables of flags and results into the documents
+	go run ./hack/docs

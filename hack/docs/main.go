@@ -1,0 +1,152 @@
+// Command docs keeps the tables of flags and results in the documents equal to
+// what the binaries' --help says. In a Markdown file, the lines between
+//
+//	<!-- flags: detect-arch -->
+//	<!-- end -->
+//
+// are replaced by a table of that binary's flags, those after "results:" by
+// its results. With -check it changes nothing and fails on a stale table.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/atomicfile"
+	"github.com/polyarch/polyarch/internal/flagset"
+	"github.com/polyarch/polyarch/internal/output"
+)
+
+func main() {
+	check := flag.Bool("check", false, "fail on a stale table instead of writing it")
+	root := flag.String("root", ".", "the repository's root")
+	flag.Parse()
+	if err := run(*root, *check); err != nil {
+		fmt.Fprintln(os.Stderr, "docs:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string, check bool) error {
+	changed := map[string][]byte{}
+	helps := map[string]*help{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != root && (name[0] == '.' || name == "testdata" || name == "node_modules") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".md" {
+			return nil
+		}
+		old, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		now, err := rewrite(string(old), func(name string) (*help, error) {
+			if h := helps[name]; h != nil {
+				return h, nil
+			}
+			h, err := ask(root, name)
+			helps[name] = h
+			return h, err
+		})
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", path, err)
+		}
+		if now != string(old) {
+			changed[path] = []byte(now)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if check && len(changed) > 0 {
+		var names []string
+		for p := range changed {
+			names = append(names, p)
+		}
+		return fmt.Errorf("%s: a table is stale; run `make docs`", strings.Join(names, ", "))
+	}
+	return atomicfile.WriteAll(changed)
+}
+
+type help struct {
+	Flags   []flagset.Info
+	Results []output.Spec
+}
+
+func ask(root, name string) (*help, error) {
+	cmd := exec.Command("go", "run", "./cmd/"+name, "--help", "--json")
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("running %s --help --json: %w", name, err)
+	}
+	var h help
+	return &h, json.Unmarshal(out, &h)
+}
+
+var block = regexp.MustCompile(`(?s)(<!-- (flags|results): ([a-z-]+) -->\n).*?(<!-- end -->)`)
+
+func rewrite(doc string, ask func(string) (*help, error)) (string, error) {
+	var failed error
+	doc = block.ReplaceAllStringFunc(doc, func(s string) string {
+		m := block.FindStringSubmatch(s)
+		h, err := ask(m[3])
+		if err != nil {
+			failed = err
+			return s
+		}
+		if m[2] == "flags" {
+			return m[1] + h.flags() + m[4]
+		}
+		return m[1] + h.results() + m[4]
+	})
+	return doc, failed
+}
+
+func (h *help) flags() string {
+	var b strings.Builder
+	group := ""
+	for _, f := range h.Flags {
+		if f.Group != group {
+			group = f.Group
+			fmt.Fprintf(&b, "\n| %s | |\n|---|---|\n", group)
+		}
+		name := "`--" + f.Name
+		if f.Placeholder != "" {
+			name += " " + f.Placeholder
+		}
+		text := f.Description
+		if f.Default != "" {
+			text += " (default `" + f.Default + "`)"
+		}
+		fmt.Fprintf(&b, "| %s` | %s |\n", cell(name), cell(text))
+	}
+	return b.String() + "\n"
+}
+
+func (h *help) results() string {
+	var b strings.Builder
+	b.WriteString("\n| result | |\n|---|---|\n")
+	for _, r := range h.Results {
+		name := "`" + r.Name + "`"
+		if r.List {
+			name += ", `" + r.Name + "[*]`"
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", name, cell(r.Description))
+	}
+	return b.String() + "\n"
+}
+
+func cell(s string) string { return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(s) }
