@@ -23,6 +23,9 @@ var layers = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/platform":   {"internal/text"},
 	"internal/flagset":    {"internal/exit", "internal/text"},
+	// images
+	"internal/registry": {"internal/exit"},
+	"internal/index":    {"internal/exit", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/exit", "internal/flagset", "internal/output", "internal/text"},
