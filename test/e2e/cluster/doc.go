@@ -1,0 +1,10 @@
+// Package cluster brings up real Kubernetes clusters for tests, without a container engine or a
+// virtual machine.
+//
+//   - [Shared] is a control plane whose nodes are objects only: for what reads nodes and for what
+//     asks the scheduler. It starts in seconds and needs no privilege.
+//
+// Whatever is started ends with the process that started it, however that ends: children die by
+// the kernel's parent-death signal, and a small shell that outlives us by a moment takes back the
+// rest.
+package cluster

@@ -1,0 +1,25 @@
+package tool
+
+// What the clusters of package cluster are made of.
+var (
+	// Hyperkube is etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubelet.
+	Hyperkube = Program{Name: "hyperkube", Module: "hyperkube", Package: "./hyperkube", Version: kubernetes, LDFlags: kubernetesVersion}
+	// Kubectl is the release of kubectl that belongs to Hyperkube.
+	Kubectl = Program{Name: "kubectl", Module: "hyperkube", Package: "k8s.io/kubernetes/cmd/kubectl", Version: kubernetes, LDFlags: kubernetesVersion}
+	// CRIRelax lets a kubelet use a containerd that runs under qemu-user.
+	CRIRelax = Program{Name: "crirelax", Module: "hyperkube", Package: "./crirelax"}
+)
+
+const (
+	kubernetes = "k8s.io/kubernetes"
+	// Without these a server built from the module calls itself v0.0.0-master+$Format.
+	kubernetesVersion = "-X k8s.io/component-base/version.gitVersion={version}" +
+		" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
+)
+
+// Tekton is one of the programs of Tekton Pipelines: "controller", "webhook", "entrypoint", "nop",
+// "workingdirinit" or "sidecarlogresults".
+func Tekton(command string) Program {
+	const pipeline = "github.com/tektoncd/pipeline"
+	return Program{Name: "tekton-" + command, Module: "hyperkube", Package: pipeline + "/cmd/" + command, Version: pipeline}
+}
