@@ -10,7 +10,7 @@ export CGO_ENABLED := 0
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build the three binaries into bin/
@@ -36,3 +36,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, actionlint, shellcheck, yamlli
 .PHONY: docs
 docs: ## write the tables of flags and results into the documents
 	go run ./hack/docs
+
+.PHONY: e2e
+e2e: ## real clusters, registries, builders and CI clients; root on Linux
+	@hack/e2e.sh
