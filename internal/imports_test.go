@@ -29,11 +29,18 @@ var layers = map[string][]string{
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/exit", "internal/flagset", "internal/output", "internal/text"},
+	// what one binary does
+	"internal/cluster": {"internal/exit", "internal/platform", "internal/text"},
 }
 
 // weight says what a binary must not link: a package path, or a prefix that
 // ends with "/". It is what keeps the binaries small.
-var weight = map[string][]string{}
+var weight = map[string][]string{
+	"cmd/detect-arch": {
+		"k8s.io/client-go/kubernetes", "k8s.io/client-go/kubernetes/", "k8s.io/client-go/dynamic", "k8s.io/client-go/discovery", "k8s.io/api/",
+		"github.com/google/go-containerregistry/",
+	},
+}
 
 type pkg struct {
 	ImportPath, Name string

@@ -71,6 +71,9 @@ func (l *List) Set(s string) error {
 	return nil
 }
 
+// Repeatable marks a flag that can be given several times.
+func (l *List) Repeatable() {}
+
 // Contains reports whether p itself is in the list.
 func (l List) Contains(p Platform) bool {
 	_, ok := slices.BinarySearchFunc(l, p, Platform.Compare)

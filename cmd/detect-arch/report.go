@@ -1,0 +1,46 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/cluster"
+	"github.com/polyarch/polyarch/internal/output"
+)
+
+// A document is what --json prints.
+type document struct {
+	Platforms []string          `json:"platforms"`
+	Arches    []string          `json:"arches"`
+	Mixed     bool              `json:"mixed"`
+	Count     int               `json:"count"`
+	Taints    []string          `json:"taints"`
+	Matrix    matrix            `json:"matrix"`
+	Clusters  []*cluster.Survey `json:"clusters"`
+}
+
+func report(chosen []offer, surveys []*cluster.Survey, rs []runner) output.Report {
+	ps := list(chosen)
+	taints := []string{}
+	for _, o := range chosen {
+		taints = append(taints, o.taints...)
+	}
+	slices.Sort(taints)
+	taints = slices.Compact(taints)
+	d := document{ps.Strings(), ps.Arches(), len(ps) > 1, len(ps), taints, newMatrix(ps, rs), surveys}
+	m, _ := json.Marshal(d.Matrix) // strings always can
+	return output.Report{
+		Results: []output.Result{
+			{Name: "platforms", Text: ps.String(), List: d.Platforms},
+			{Name: "arches", Text: strings.Join(d.Arches, ","), List: d.Arches},
+			{Name: "mixed", Text: strconv.FormatBool(d.Mixed)},
+			{Name: "count", Text: strconv.Itoa(d.Count)},
+			{Name: "taints", Text: strings.Join(taints, ","), List: taints},
+			{Name: "matrix", Text: string(m)},
+		},
+		Text: ps.String() + "\n",
+		JSON: d,
+	}
+}

@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// A page is what stands around the items of a list.
+type page struct {
+	Continue        string
+	ResourceVersion string
+	Remaining       int64
+}
+
+var errNotNodes = errors.New("it is no list of nodes")
+
+// decodeList reads one JSON document with a list of nodes, or with one Node,
+// and calls each for every node while it reads. At the end of r it returns io.EOF.
+func decodeList(dec *json.Decoder, each func(*Node)) (page, error) {
+	var p page
+	var kind string
+	var single wireNode
+	t, err := dec.Token()
+	if err != nil {
+		return p, err
+	}
+	if t != json.Delim('{') {
+		return p, fmt.Errorf("%w: it starts with %v", errNotNodes, t)
+	}
+	items := false
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return p, inside(err)
+		}
+		switch key {
+		case "kind":
+			err = dec.Decode(&kind)
+		case "items":
+			items = true
+			err = decodeItems(dec, each)
+		case "metadata":
+			var raw json.RawMessage
+			if err = dec.Decode(&raw); err == nil {
+				var m struct {
+					Continue, ResourceVersion string
+					RemainingItemCount        int64
+				}
+				_ = json.Unmarshal(raw, &m)
+				p = page{m.Continue, m.ResourceVersion, m.RemainingItemCount}
+				err = json.Unmarshal(raw, &single.Metadata)
+			}
+		case "spec":
+			err = dec.Decode(&single.Spec)
+		case "status":
+			var raw json.RawMessage // a Status of the API server has a word here
+			if err = dec.Decode(&raw); err == nil && len(raw) > 0 && raw[0] == '{' {
+				err = json.Unmarshal(raw, &single.Status)
+			}
+		default:
+			var skip json.RawMessage
+			err = dec.Decode(&skip)
+		}
+		if err != nil {
+			return p, inside(err)
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return p, inside(err)
+	}
+	switch {
+	case kind == "Node":
+		n := single.node()
+		each(&n)
+	case !items || kind != "List" && kind != "NodeList":
+		if kind == "" {
+			return p, fmt.Errorf("%w: it has no kind", errNotNodes)
+		}
+		return p, fmt.Errorf("%w: its kind is %s", errNotNodes, kind)
+	}
+	return p, nil
+}
+
+func decodeItems(dec *json.Decoder, each func(*Node)) error {
+	t, err := dec.Token()
+	if err != nil || t == nil { // null: a list that Go wrote
+		return err
+	}
+	if t != json.Delim('[') {
+		return fmt.Errorf("%w: its items are no array", errNotNodes)
+	}
+	for i := 0; dec.More(); i++ {
+		var w wireNode
+		if err := dec.Decode(&w); err != nil {
+			return fmt.Errorf("item %d: %w", i+1, err)
+		}
+		if w.Kind != "" && w.Kind != "Node" {
+			return fmt.Errorf("%w: item %d is a %s", errNotNodes, i+1, w.Kind)
+		}
+		n := w.node()
+		each(&n)
+	}
+	_, err = dec.Token()
+	return err
+}
+
+// inside marks the end of the input within a document as the error it is.
+func inside(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,149 @@
+package cluster
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/text"
+)
+
+// serviceAccount is where a pod finds its credentials.
+// https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+// Access says how to find the clusters.
+type Access struct {
+	Kubeconfig string   // a path; empty for $KUBECONFIG, then ~/.kube/config, then the pod's service account
+	Contexts   []string // none for the current one
+	Getenv     func(string) string
+	UserAgent  string
+}
+
+// Open gives the clusters in the order of the contexts, without a connection
+// to any of them. A context that does not exist is an error of code Usage; no
+// cluster at all is one of code Unreachable.
+func (a Access) Open() ([]Source, error) {
+	rules, err := a.files()
+	if err != nil {
+		return nil, err
+	}
+	if rules == nil {
+		c, err := a.inCluster()
+		if err != nil {
+			return nil, err
+		}
+		s, err := newServer("in-cluster", c, a.UserAgent)
+		return []Source{s}, err
+	}
+	merged, err := rules.Load()
+	if err != nil {
+		return nil, exit.Failf("reading kubeconfig %s: %s", strings.Join(rules.Precedence, ", "), text.Line(cause(err).Error())).
+			Hint("kubectl config view shows what is wrong with it; --kubeconfig names another file")
+	}
+	contexts := a.Contexts
+	if len(contexts) == 0 {
+		contexts = []string{merged.CurrentContext}
+	}
+	var sources []Source
+	for _, name := range contexts {
+		s, err := a.context(rules, merged, name)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+func (a Access) context(rules *clientcmd.ClientConfigLoadingRules, merged *api.Config, name string) (Source, error) {
+	var names []string
+	for n := range merged.Contexts {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	there := "it has no contexts"
+	if len(names) > 0 {
+		there = "there are " + strings.Join(names, ", ")
+	}
+	file := strings.Join(rules.Precedence, ", ")
+	if name == "" {
+		return nil, exit.Usagef("reading kubeconfig %s: it has no current context", file).Hint("choose one with --context; %s", there)
+	}
+	if merged.Contexts[name] == nil {
+		e := exit.Usagef("reading kubeconfig %s: it has no context %q; %s", file, name, there)
+		if near := text.Nearest(name, names); near != "" {
+			e.Hint("did you mean --context %s?", near)
+		}
+		return nil, e
+	}
+	c, err := clientcmd.NewNonInteractiveClientConfig(*merged, name, nil, rules).ClientConfig()
+	if err != nil {
+		return nil, exit.Failf("reading kubeconfig %s: context %q: %s", file, name, text.Line(cause(err).Error())).
+			Hint("kubectl --context %s version shows whether kubectl can use it", name)
+	}
+	return newServer(name, c, a.UserAgent)
+}
+
+// files gives the kubeconfig files, or nil if there is none and this may be a
+// pod. A file that is named and missing is an error; kubectl passes over it,
+// and a pipeline would then ask the wrong cluster.
+func (a Access) files() (*clientcmd.ClientConfigLoadingRules, error) {
+	paths, from := []string{a.Kubeconfig}, "--kubeconfig"
+	if a.Kubeconfig == "" {
+		from = "KUBECONFIG"
+		paths = slices.DeleteFunc(filepath.SplitList(a.Getenv("KUBECONFIG")), func(p string) bool { return p == "" })
+	}
+	for _, p := range paths {
+		f, err := os.Open(p)
+		if err != nil {
+			return nil, exit.Failf("reading kubeconfig %s: %w", p, cause(err)).Hint("%s names this file", from)
+		}
+		f.Close()
+	}
+	if len(paths) == 0 {
+		home := a.Getenv("HOME")
+		if home == "" {
+			home = a.Getenv("USERPROFILE")
+		}
+		p := filepath.Join(home, ".kube", "config")
+		f, err := os.Open(p)
+		if errors.Is(err, fs.ErrNotExist) && len(a.Contexts) == 0 {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, exit.Failf("reading kubeconfig %s: %w", p, cause(err)).Hint("--kubeconfig names another file")
+		}
+		f.Close()
+		paths = []string{p}
+	}
+	return &clientcmd.ClientConfigLoadingRules{Precedence: paths}, nil
+}
+
+// inCluster gives the configuration of a pod's service account.
+func (a Access) inCluster() (*rest.Config, error) {
+	host, port := a.Getenv("KUBERNETES_SERVICE_HOST"), a.Getenv("KUBERNETES_SERVICE_PORT")
+	if host == "" || port == "" {
+		return nil, exit.Unreachablef("looking for a cluster: there is no ~/.kube/config, KUBECONFIG is not set, and this is no pod").
+			Hint("name a kubeconfig with --kubeconfig, or nodes with --from-file")
+	}
+	token := filepath.Join(serviceAccount, "token")
+	if _, err := os.Stat(token); err != nil {
+		return nil, exit.Deniedf("reading the pod's service account: %s: %w", token, cause(err)).
+			Hint("the pod has automountServiceAccountToken: false; let it mount its token, or name a kubeconfig with --kubeconfig")
+	}
+	return &rest.Config{
+		Host:            "https://" + net.JoinHostPort(host, port),
+		BearerTokenFile: token,
+		TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(serviceAccount, "ca.crt")},
+	}, nil
+}

@@ -1,0 +1,99 @@
+// Package cluster finds out which platforms a workload can run on: from a
+// file with nodes, or from a Kubernetes API server.
+//
+// It speaks HTTP to the server itself, with client-go's kubeconfig and
+// credentials but without its typed clients, and decodes answers as a stream:
+// of a node of 17 KB it needs a few words.
+package cluster
+
+import (
+	"slices"
+
+	"github.com/polyarch/polyarch/internal/platform"
+)
+
+// Labels that the kubelet sets on its node. They, not status.nodeInfo, are
+// what a pod's affinity is compared with.
+// https://kubernetes.io/docs/reference/labels-annotations-taints/
+const (
+	osLabel   = "kubernetes.io/os"
+	archLabel = "kubernetes.io/arch"
+)
+
+// A Node is what matters of a v1 Node.
+type Node struct {
+	Name          string
+	Labels        map[string]string
+	Unschedulable bool // cordoned
+	Taints        []Taint
+	NotReady      bool // the Ready condition is there and is not True
+
+	// What the kubelet says of itself in status.nodeInfo.
+	OS, Arch string
+}
+
+// wireNode is a v1 Node, as JSON, less what is of no interest here.
+type wireNode struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name   string            `json:"name"`
+		Labels map[string]string `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		Unschedulable bool    `json:"unschedulable"`
+		Taints        []Taint `json:"taints"`
+	} `json:"spec"`
+	Status struct {
+		Conditions []struct {
+			Type   string `json:"type"`
+			Status string `json:"status"`
+		} `json:"conditions"`
+		NodeInfo struct {
+			OperatingSystem string `json:"operatingSystem"`
+			Architecture    string `json:"architecture"`
+		} `json:"nodeInfo"`
+	} `json:"status"`
+}
+
+func (w *wireNode) node() Node {
+	n := Node{
+		Name: w.Metadata.Name, Labels: w.Metadata.Labels,
+		Unschedulable: w.Spec.Unschedulable, Taints: w.Spec.Taints,
+		OS: w.Status.NodeInfo.OperatingSystem, Arch: w.Status.NodeInfo.Architecture,
+	}
+	for _, c := range w.Status.Conditions {
+		if c.Type == "Ready" {
+			n.NotReady = c.Status != "True"
+		}
+	}
+	return n
+}
+
+// platform gives the node's platform by its labels, or, for a part that has no
+// label, by what the kubelet reports; labelled tells which of the two it was.
+func (n *Node) platform() (p platform.Platform, labelled bool, err error) {
+	os, arch := n.Labels[osLabel], n.Labels[archLabel]
+	labelled = os != "" && arch != ""
+	if os == "" {
+		os = n.OS
+	}
+	if arch == "" {
+		arch = n.Arch
+	}
+	p, err = platform.FromConfig(os, arch, "")
+	return p.Node(), labelled, err
+}
+
+// contradicted reports whether the kubelet reports another platform than the
+// labels that p was read from.
+func (n *Node) contradicted(p platform.Platform) bool {
+	info, err := platform.FromConfig(n.OS, n.Arch, "")
+	return err == nil && info.Node() != p
+}
+
+// virtual reports whether the node is a virtual kubelet: no machine of any
+// architecture, but a door to another service.
+func (n *Node) virtual() bool {
+	return n.Labels["type"] == "virtual-kubelet" ||
+		slices.ContainsFunc(n.Taints, func(t Taint) bool { return t.Key == virtualTaint })
+}
