@@ -26,6 +26,8 @@ var layers = map[string][]string{
 	// images
 	"internal/registry": {"internal/exit"},
 	"internal/index":    {"internal/exit", "internal/platform", "internal/registry"},
+	// building
+	"internal/builder": {"internal/exit", "internal/platform", "internal/text"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/exit", "internal/flagset", "internal/output", "internal/text"},

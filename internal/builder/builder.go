@@ -1,0 +1,207 @@
+// Package builder runs the tools that build images: it knows each tool's
+// command line, the environment it wants, and where it says what it pushed.
+//
+// A builder is a value: a function from a request to commands (pure), and one
+// that reads the tool's report. Run is what starts the commands.
+package builder
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/text"
+)
+
+// A Builder knows one tool.
+type Builder struct {
+	Name    string
+	Program string   // what has to be on the PATH; empty if the user names it
+	Remedy  string   // how to get Program, one sentence
+	Once    bool     // one call builds all platforms, as one index
+	Alone   bool     // two calls at a time would get in each other's way
+	Options []Option // those it has; naming another is an error
+	// Instead says, for an option that it lacks, how to get the same.
+	Instead map[Option]string
+
+	// plan gives the commands of one call. It reads nothing but r and leg.
+	plan func(r Request, leg Leg) (Build, error)
+}
+
+// An Option is a flag of stitch-index that not every builder has.
+type Option string
+
+// The options.
+const (
+	Dockerfile     Option = "dockerfile"
+	Target         Option = "target"
+	BuildArg       Option = "build-arg"
+	Secret         Option = "secret"
+	CacheFrom      Option = "cache-from"
+	CacheTo        Option = "cache-to"
+	PlatformTarget Option = "platform-target"
+)
+
+// A Request is what to build.
+type Request struct {
+	Image     string // HOST/PATH
+	Tag       string // what the tag of a single platform starts with
+	Platforms platform.List
+
+	Context         string // the folder, an absolute path
+	Dockerfile      string // an absolute path; empty for the one in Context
+	Target          string
+	BuildArgs       []string // NAME=VALUE, or NAME for the environment's value
+	Secrets         []string // id=NAME,src=PATH or id=NAME,env=VARIABLE
+	CacheFrom       []string
+	CacheTo         []string
+	PlatformTargets map[platform.Platform]string
+	Args            []string // passed to the builder as they are
+	Command         []string // of the custom builder
+
+	PlainHTTP bool // Image's registry may be spoken to without TLS
+	Loopback  bool // Image's registry is on this machine
+
+	Host Host
+}
+
+// A Host is what a plan may know of the machine.
+type Host struct {
+	Platform platform.Platform
+	Getenv   func(string) string
+	Look     func(program string) bool // is it on the PATH?
+	Exists   func(path string) bool
+}
+
+// A Leg is one call of a builder: for one platform, or for all.
+type Leg struct {
+	Name      string // for people: "linux/arm64"
+	Platforms platform.List
+	Ref       string // HOST/PATH:TAG that the call pushes
+	Dir       string // an empty folder for the call's own files
+	Build
+}
+
+// A Build is what a leg runs, and how it is understood.
+type Build struct {
+	Folders []string          // made first
+	Files   map[string][]byte // written into the leg's folder first
+	Steps   []Step            // run one after the other
+	// Collect reads what the steps left: their last lines, and files. A nil
+	// Collect means that the tool says nothing.
+	Collect func(lines []string) (Pushed, error)
+	// Notes are things that the user should know about the image.
+	Notes []string
+}
+
+// A Step is one command.
+type Step struct {
+	Argv []string
+	Dir  string   // empty: the current one
+	Env  []string // NAME=VALUE, added to the environment
+}
+
+// A Pushed is what a tool reports of its work. The registry's own answer is
+// what counts; a report that differs from it means that another run pushed to
+// the same tag in between.
+type Pushed struct {
+	Digest string // sha256:…; empty if the tool does not say
+	Layout string // an OCI image layout that is still to be pushed; or empty
+}
+
+// builders in the order in which help names them.
+func builders() []Builder {
+	return []Builder{custom()}
+}
+
+// Names gives the names of all builders.
+func Names() []string {
+	var names []string
+	for _, b := range builders() {
+		names = append(names, b.Name)
+	}
+	return names
+}
+
+// Lookup finds a builder by its name.
+func Lookup(name string) (Builder, error) {
+	for _, b := range builders() {
+		if b.Name == name {
+			return b, nil
+		}
+	}
+	e := exit.Usagef("flag --builder: there is no builder %q; there are %s", name, strings.Join(Names(), ", "))
+	if n := text.Nearest(name, Names()); n != "" {
+		e.Hint("did you mean %s?", n)
+	}
+	return Builder{}, e
+}
+
+// Has reports whether b has the option.
+func (b Builder) Has(o Option) bool { return slices.Contains(b.Options, o) }
+
+// Plan checks that b can do what r asks for and gives its calls. dir names the
+// folder for the files of the calls, below which each has its own.
+func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
+	if err := b.check(r); err != nil {
+		return nil, err
+	}
+	groups := []platform.List{r.Platforms}
+	if !b.Once {
+		groups = nil
+		for _, p := range r.Platforms {
+			groups = append(groups, platform.List{p})
+		}
+	}
+	var legs []Leg
+	for _, ps := range groups {
+		slugs := make([]string, len(ps))
+		for i, p := range ps {
+			slugs[i] = p.Slug()
+		}
+		slug := strings.Join(slugs, "_")
+		tag := r.Tag + "_" + slug
+		if len(tag) > 128 {
+			return nil, exit.Usagef("naming the build for %s: its tag %s is longer than 128 characters", ps, tag).Hint("give a shorter --tag first")
+		}
+		leg := Leg{Name: ps.String(), Platforms: ps, Ref: r.Image + ":" + tag, Dir: dir + string(os.PathSeparator) + slug}
+		build, err := b.plan(r, leg)
+		if err != nil {
+			return nil, err
+		}
+		leg.Build = build
+		legs = append(legs, leg)
+	}
+	return legs, nil
+}
+
+func (b Builder) check(r Request) error {
+	given := map[Option]bool{
+		Dockerfile: r.Dockerfile != "", Target: r.Target != "", BuildArg: len(r.BuildArgs) > 0, Secret: len(r.Secrets) > 0,
+		CacheFrom: len(r.CacheFrom) > 0, CacheTo: len(r.CacheTo) > 0, PlatformTarget: len(r.PlatformTargets) > 0,
+	}
+	for _, o := range []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo, PlatformTarget} {
+		if !given[o] || b.Has(o) {
+			continue
+		}
+		e := exit.Usagef("flag --%s: the builder %s has no such option", o, b.Name)
+		if s := b.Instead[o]; s != "" {
+			e.Hint("%s", s)
+		}
+		var have []string
+		for _, other := range builders() {
+			if other.Has(o) {
+				have = append(have, other.Name)
+			}
+		}
+		return e.Hint("it works with %s", strings.Join(have, ", "))
+	}
+	for p := range r.PlatformTargets {
+		if !r.Platforms.Contains(p) {
+			return exit.Usagef("flag --platform-target: %s is not among the platforms to build, %s", p, r.Platforms)
+		}
+	}
+	return nil
+}

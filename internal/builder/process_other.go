@@ -1,0 +1,9 @@
+//go:build !unix
+
+package builder
+
+import "os/exec"
+
+func ownGroup(*exec.Cmd)    {}
+func terminate(c *exec.Cmd) { c.Process.Kill() }
+func kill(c *exec.Cmd)      { c.Process.Kill() }

@@ -1,0 +1,16 @@
+//go:build unix
+
+package builder
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup puts a command and all that it starts into one process group, so
+// that they can be ended together.
+func ownGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// A group may be gone by itself, so that ending it fails, at any time.
+func terminate(c *exec.Cmd) { syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
+func kill(c *exec.Cmd)      { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }

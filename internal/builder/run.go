@@ -1,0 +1,167 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/polyarch/polyarch/internal/exit"
+)
+
+// A Watcher is told what goes on. Its methods are called by several
+// goroutines; those about one leg come one after the other.
+type Watcher interface {
+	Started(leg Leg)
+	Line(leg Leg, line string)
+	Ended(leg Leg, err error) // err may be a *StepError
+}
+
+// A Result is what a leg came to.
+type Result struct {
+	Leg    Leg
+	Pushed Pushed
+	Err    error
+}
+
+// A Runner runs legs.
+type Runner struct {
+	Builder   Builder
+	Jobs      int  // legs at a time; at least 1
+	KeepGoing bool // one that fails does not end the others
+	Environ   []string
+	Watcher   Watcher
+}
+
+// Run runs the legs, and gives a result for each in their order. The error is
+// that of the first leg that failed, whoever else failed with it or was ended
+// because of it.
+func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	jobs := max(1, r.Jobs)
+	if r.Builder.Alone {
+		jobs = 1
+	}
+	results := make([]Result, len(legs))
+	turn := make(chan struct{}, jobs)
+	var wg sync.WaitGroup
+	var once sync.Once
+	var first error
+	for i, leg := range legs {
+		turn <- struct{}{} // in order: with one job, the first platform is built first
+		wg.Go(func() {
+			defer func() { <-turn }()
+			pushed, err := Pushed{}, context.Cause(ctx)
+			if err == nil {
+				r.Watcher.Started(leg)
+				pushed, err = r.leg(ctx, leg)
+				r.Watcher.Ended(leg, err)
+			}
+			results[i] = Result{leg, pushed, err}
+			if err != nil {
+				once.Do(func() { first = err })
+				if !r.KeepGoing {
+					cancel(errSibling)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return results, first
+}
+
+// errSibling is why a leg ended that did nothing wrong.
+var errSibling = errors.New("ended because another build failed")
+
+func (r Runner) leg(ctx context.Context, leg Leg) (Pushed, error) {
+	for _, folder := range append([]string{leg.Dir}, leg.Folders...) {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return Pushed{}, exit.Failf("building %s: %w", leg.Name, err)
+		}
+	}
+	for name, content := range leg.Files {
+		if err := os.WriteFile(filepath.Join(leg.Dir, name), content, 0o600); err != nil {
+			return Pushed{}, exit.Failf("building %s: %w", leg.Name, err)
+		}
+	}
+	var tail []string
+	for _, s := range leg.Steps {
+		out := &lines{each: func(line string) { r.Watcher.Line(leg, line) }}
+		err := run(ctx, s, r.Environ, out)
+		tail = out.tail
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return Pushed{}, fmt.Errorf("building %s with %s: %w", leg.Name, r.Builder.Name, cause)
+			}
+			return Pushed{}, r.Builder.explain(leg, &StepError{Step: s, Tail: tail, Err: err})
+		}
+	}
+	if leg.Collect == nil {
+		return Pushed{}, nil
+	}
+	pushed, err := leg.Collect(tail)
+	if err != nil {
+		return Pushed{}, exit.Failf("reading what %s reports for %s: %w", r.Builder.Name, leg.Name, err)
+	}
+	return pushed, nil
+}
+
+// A StepError is a command that failed.
+type StepError struct {
+	Step Step
+	Tail []string // the last lines that it printed
+	Err  error    // of package os/exec
+}
+
+func (e *StepError) Error() string { return e.Err.Error() }
+func (e *StepError) Unwrap() error { return e.Err }
+
+// patience is how long a command may take to end after it was asked to. The
+// program itself has 0.9 s after a signal.
+const patience = 500 * time.Millisecond
+
+// run runs one command to its end. When ctx ends, the command and all that it
+// started are asked to end, and killed half a second later.
+func run(ctx context.Context, s Step, environ []string, out *lines) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	c := exec.Command(s.Argv[0], s.Argv[1:]...)
+	c.Dir = s.Dir
+	c.Env = append(append([]string{}, environ...), s.Env...)
+	c.Stdout, c.Stderr = out, out
+	c.WaitDelay = time.Second // a daemon that the command left behind may hold its output open
+	ownGroup(c)
+	if err := c.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+		}
+		terminate(c)
+		select {
+		case <-ended: // its children may still be there
+		case <-time.After(patience):
+		}
+		kill(c)
+	}()
+	err := c.Wait()
+	close(ended)
+	<-watched
+	out.end()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,266 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/platform"
+)
+
+// A recorder keeps what a Watcher is told.
+type recorder struct {
+	mu    sync.Mutex
+	lines map[string][]string
+	ended map[string]error
+	line  func(leg, line string)
+}
+
+func (r *recorder) Started(leg Leg) {}
+func (r *recorder) Line(leg Leg, line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lines == nil {
+		r.lines = map[string][]string{}
+	}
+	r.lines[leg.Name] = append(r.lines[leg.Name], line)
+	if r.line != nil {
+		r.line(leg.Name, line)
+	}
+}
+func (r *recorder) Ended(leg Leg, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended == nil {
+		r.ended = map[string]error{}
+	}
+	r.ended[leg.Name] = err
+}
+
+func list(t *testing.T, s string) platform.List {
+	t.Helper()
+	l, err := platform.ParseList(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// script is a request for the custom builder that runs a shell script.
+func script(t *testing.T, platforms, text string) Request {
+	t.Helper()
+	return Request{Image: "registry.example/app", Tag: "v1", Platforms: list(t, platforms), Context: t.TempDir(), Command: []string{"sh", "-c", text}}
+}
+
+func start(t *testing.T, ctx context.Context, r Request, jobs int, keepGoing bool, w Watcher) ([]Result, error) {
+	t.Helper()
+	b, err := Lookup("custom")
+	if err != nil {
+		t.Fatal(err)
+	}
+	legs, err := b.Plan(r, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Runner{Builder: b, Jobs: jobs, KeepGoing: keepGoing, Environ: os.Environ(), Watcher: w}.Run(ctx, legs)
+}
+
+func TestCustomCommandSeesSkaffoldsEnvironment(t *testing.T) {
+	var rec recorder
+	r := script(t, "amd64,arm/v7", `env | grep -E '^(IMAGE|PUSH|BUILD_CONTEXT|PLATFORM|SKIP)' | sort; pwd; test -d "$OCI_LAYOUT"`)
+	_, err := start(t, t.Context(), r, 2, false, &rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{}
+	for _, p := range r.Platforms {
+		want[p.String()] = []string{
+			"BUILD_CONTEXT=" + r.Context,
+			"IMAGE=registry.example/app:v1_" + p.Slug(),
+			"IMAGE_REPO=registry.example/app",
+			"IMAGE_TAG=v1_" + p.Slug(),
+			"PLATFORM=" + p.String(),
+			"PLATFORMS=" + p.String(),
+			"PUSH_IMAGE=true",
+			"SKIP_TEST=false",
+			r.Context,
+		}
+	}
+	if d := cmp.Diff(want, rec.lines); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestCustomCommandMayLeaveALayout(t *testing.T) {
+	r := script(t, "amd64,arm64", `if [ $PLATFORM = linux/arm64 ]; then echo '{}' > $OCI_LAYOUT/index.json; fi`)
+	results, err := start(t, t.Context(), r, 1, false, &recorder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := results[0].Pushed.Layout; l != "" {
+		t.Errorf("linux/amd64 left nothing, and %s is to be pushed", l)
+	}
+	if l := results[1].Pushed.Layout; filepath.Base(l) != "layout" || filepath.Dir(l) != results[1].Leg.Dir {
+		t.Errorf("linux/arm64: layout %q", l)
+	}
+}
+
+// The other builds end with the one that failed, with all that they started,
+// also when they ignore being asked to.
+func TestAFailureEndsTheOthers(t *testing.T) {
+	children := filepath.Join(t.TempDir(), "children")
+	started := make(chan struct{})
+	rec := &recorder{line: func(_, line string) {
+		if line == "waiting" {
+			close(started)
+		}
+	}}
+	r := script(t, "amd64,arm64", `if [ $PLATFORM = linux/amd64 ]; then until [ -s `+children+` ]; do sleep 0.01; done; echo boom; exit 7; fi
+trap '' TERM; (trap '' TERM; sleep 600) & echo $! > `+children+`; echo waiting; wait; wait`)
+	results, err := start(t, t.Context(), r, 2, false, rec)
+	<-started
+	if err == nil || err.Error() != "building linux/amd64 with custom: exit status 7" || exit.CodeOf(err) != exit.Failed {
+		t.Errorf("error %v", err)
+	}
+	var step *StepError
+	if !errors.As(err, &step) || !slices.Equal(step.Tail, []string{"boom"}) {
+		t.Errorf("its last lines are not with it: %v", step)
+	}
+	if !errors.Is(results[1].Err, errSibling) {
+		t.Errorf("linux/arm64: %v", results[1].Err)
+	}
+	b, err := os.ReadFile(children)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	fmt.Sscan(string(b), &pid)
+	for i := 0; syscall.Kill(pid, 0) == nil && !zombie(pid); i++ {
+		if i == 500 {
+			t.Fatalf("process %d, started by the build that was ended, still runs", pid)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// zombie reports whether a process has ended and waits for its parent, which
+// may be a container's first process that never looks.
+func zombie(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(state, "Z")
+}
+
+func TestKeepGoing(t *testing.T) {
+	r := script(t, "amd64,arm64,s390x", `echo built; test $PLATFORM != linux/amd64`)
+	rec := &recorder{}
+	results, err := start(t, t.Context(), r, 1, true, rec)
+	if err == nil || !strings.HasPrefix(err.Error(), "building linux/amd64 ") {
+		t.Errorf("error %v", err)
+	}
+	for _, x := range results[1:] {
+		if x.Err != nil || len(rec.lines[x.Leg.Name]) != 1 {
+			t.Errorf("%s: %v, %q", x.Leg.Name, x.Err, rec.lines[x.Leg.Name])
+		}
+	}
+}
+
+// What was not begun when another failed is not begun at all.
+func TestAFailureKeepsOthersFromStarting(t *testing.T) {
+	rec := &recorder{}
+	results, err := start(t, t.Context(), script(t, "amd64,arm64", `exit 1`), 1, false, rec)
+	if err == nil || results[1].Err == nil || len(rec.ended) != 1 {
+		t.Errorf("%v; %v; ended %v", err, results[1].Err, rec.ended)
+	}
+}
+
+func TestASignalEndsTheBuilds(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := errors.New("stop")
+	rec := &recorder{line: func(_, line string) { cancel(stop) }}
+	_, err := start(t, ctx, script(t, "amd64", `echo up; sleep 600`), 1, false, rec)
+	if !errors.Is(err, stop) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A build tool that leaves a daemon behind, as Gradle and Bazel do, is done
+// when the tool is.
+func TestADaemonThatStaysDoesNotHoldUsUp(t *testing.T) {
+	r := script(t, "amd64", `sleep 30 & echo $! > pid; echo done`)
+	rec := &recorder{}
+	if _, err := start(t, t.Context(), r, 1, false, rec); err != nil {
+		t.Error(err)
+	}
+	b, err := os.ReadFile(filepath.Join(r.Context, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	fmt.Sscan(string(b), &pid)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Errorf("the daemon was ended: %v", err)
+	}
+	if d := cmp.Diff([]string{"done"}, rec.lines["linux/amd64"]); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestACommandThatIsNotThere(t *testing.T) {
+	for command, hint := range map[string]string{
+		"no-such-program-here": "",
+		"./build.sh":           "the command runs in the folder ",
+	} {
+		r := script(t, "amd64", "")
+		r.Command = []string{command}
+		_, err := start(t, t.Context(), r, 1, false, &recorder{})
+		if err == nil || err.Error() != "starting "+command+": it was not found" || !strings.HasPrefix(strings.Join(exit.HintsOf(err), ""), hint) {
+			t.Errorf("%s: %v %q", command, err, exit.HintsOf(err))
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	long := strings.Repeat("x", lineBytes+10)
+	for _, size := range []int{1, 7, 1 << 20} {
+		var got []string
+		l := &lines{each: func(s string) { got = append(got, s) }}
+		in := "one\ntwo\r\nthree\rfour\n\n" + long + "\nlast"
+		for len(in) > 0 {
+			n := min(size, len(in))
+			l.Write([]byte(in[:n]))
+			in = in[n:]
+		}
+		l.end()
+		want := []string{"one", "two", "three", "four", long[:lineBytes], long[lineBytes:], "last"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%d bytes at a time: %s", size, d)
+		}
+	}
+	l := &lines{}
+	for i := range tailLines + 5 {
+		fmt.Fprintln(l, i)
+	}
+	if len(l.tail) != tailLines || l.tail[0] != "5" {
+		t.Errorf("%d lines are kept, from %q", len(l.tail), l.tail[0])
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	s := Step{Argv: []string{"docker", "build", "--build-arg", "NPM_TOKEN=abc", "--build-arg=db_password=x y", "--build-arg", "VERSION=1 2", "--opt", "build-arg:API_KEY=k", "it's", ""}}
+	want := `docker build --build-arg 'NPM_TOKEN=***' '--build-arg=db_password=***' --build-arg 'VERSION=1 2' --opt 'build-arg:API_KEY=***' 'it'\''s' ''`
+	if d := cmp.Diff(want, s.CommandLine()); d != "" {
+		t.Error(d)
+	}
+}
