@@ -23,12 +23,16 @@ var layers = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/platform":   {"internal/text"},
 	"internal/flagset":    {"internal/exit", "internal/text"},
-	"internal/imagetest":  {"internal/platform"}, // for tests alone
 	// images
-	"internal/registry": {"internal/exit", "internal/text"},
+	"internal/registry": {"internal/exit"},
 	"internal/index":    {"internal/exit", "internal/platform", "internal/registry"},
 	// building
-	"internal/builder": {"internal/exit", "internal/platform", "internal/text"},
+	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},
+	"internal/artifacts": {"internal/exit", "internal/platform"},
+	// manifests
+	"internal/pod":      {},
+	"internal/affinity": {"internal/exit", "internal/platform", "internal/pod"},
+	"internal/manifest": {"internal/exit", "internal/pod"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/exit", "internal/flagset", "internal/output", "internal/text"},

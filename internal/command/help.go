@@ -31,6 +31,9 @@ func (p Program) Help(fs *flagset.Set) string {
 			fmt.Fprintf(&b, "\n%s:\n", group)
 		}
 		head := "--" + f.Name
+		if f.Short != "" {
+			head = "-" + f.Short + ", " + head
+		}
 		if f.Placeholder != "" {
 			head += " " + f.Placeholder
 		}

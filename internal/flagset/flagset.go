@@ -27,7 +27,8 @@ type Set struct {
 // Info describes a flag.
 type Info struct {
 	Name        string `json:"name"`
-	Placeholder string `json:"placeholder"` // empty for a switch
+	Short       string `json:"short,omitempty"` // one letter that means the same
+	Placeholder string `json:"placeholder"`     // empty for a switch
 	Default     string `json:"default"`
 	Description string `json:"description"`
 	Repeatable  bool   `json:"repeatable"`
@@ -95,13 +96,22 @@ func (s *Set) add(name string) {
 	s.infos = append(s.infos, Info{Name: name, Placeholder: placeholder, Default: def, Description: description, Repeatable: list, Group: s.group})
 }
 
+// Short makes a letter mean the same as the flag name, which is defined already.
+func (s *Set) Short(letter, name string) {
+	f := s.flags.Lookup(name)
+	s.flags.Var(f.Value, letter, f.Usage)
+	i := slices.IndexFunc(s.infos, func(i Info) bool { return i.Name == name })
+	s.infos[i].Short = letter
+}
+
 // Infos describes the flags in the order of their definition.
 func (s *Set) Infos() []Info { return slices.Clone(s.infos) }
 
 // Given reports whether the flag was on the command line.
 func (s *Set) Given(name string) bool {
 	given := false
-	s.flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	value := s.flags.Lookup(name).Value // which a short form shares
+	s.flags.Visit(func(f *flag.Flag) { given = given || f.Value == value })
 	return given
 }
 

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/artifacts"
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/registry"
+)
+
+// A catalogue knows the images that were built. Names are compared as a
+// container runtime does: hello is docker.io/library/hello.
+type catalogue struct {
+	named map[string]*build   // by the name that manifests use
+	built map[string][]*build // by the repository they were pushed to
+}
+
+type build struct {
+	ref       registry.Reference
+	text      string // as it is written into manifests
+	platforms platform.List
+}
+
+// catalogue reads the flags --artifacts and --image.
+func (c *config) catalogue() (*catalogue, error) {
+	cat := &catalogue{named: map[string]*build{}, built: map[string][]*build{}}
+	for _, path := range c.artifacts {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, exit.Failf("reading artifacts: %w", err)
+		}
+		f, err := artifacts.Parse(path, b)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range f.Builds {
+			if err := cat.add("reading "+path, b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, flag := range c.images {
+		name, rest, ok := strings.Cut(flag, "=")
+		ref, platforms, ok2 := strings.Cut(rest, ";")
+		if !ok || !ok2 || name == "" || ref == "" {
+			return nil, exit.Usagef("flag --image: %q is not NAME=REF;PLATFORMS", flag).
+				Hint("write for example 'app=ghcr.io/me/app:v1@sha256:…;linux/amd64,linux/arm64'")
+		}
+		list, err := platform.ParseList(platforms)
+		if err != nil {
+			return nil, exit.Usagef("flag --image: %w", err)
+		}
+		if err := cat.add("flag --image", artifacts.Build{ImageName: name, Tag: ref, Platforms: list}); err != nil {
+			return nil, err
+		}
+	}
+	return cat, nil
+}
+
+func (c *catalogue) add(where string, a artifacts.Build) error {
+	ref, err := registry.ParseReference(a.Tag)
+	if err != nil {
+		return exit.Usagef("%s: %w", where, err)
+	}
+	b := &build{ref: ref, text: a.Tag, platforms: a.Platforms}
+	name := repository(a.ImageName)
+	if old := c.named[name]; old != nil && old.ref != ref {
+		return exit.Usagef("%s: the image %s is given twice, as %s and as %s", where, a.ImageName, old.text, a.Tag)
+	}
+	c.named[name] = b
+	c.built[ref.Repository.String()] = append(c.built[ref.Repository.String()], b)
+	return nil
+}
+
+// repository gives an image's name without tag and digest, in full; a name
+// that is no reference stays as it is.
+func repository(image string) string {
+	ref, err := registry.ParseReference(image)
+	if err != nil {
+		return image
+	}
+	return ref.Repository.String()
+}
+
+// find gives the build that an image in a manifest stands for, and whether the
+// manifest leaves open which of its builds: then it is to be written out.
+func (c *catalogue) find(image string) (b *build, open bool) {
+	ref, err := registry.ParseReference(image)
+	if err != nil {
+		b = c.named[image]
+		return b, b != nil
+	}
+	pinned := strings.Contains(image, "@")
+	if b := c.named[ref.Repository.String()]; b != nil && (!pinned || b.ref.Digest == ref.Digest) {
+		return b, !pinned
+	}
+	for _, b := range c.built[ref.Repository.String()] {
+		if pinned && b.ref.Digest == ref.Digest || !pinned && b.ref.Tag == ref.Tag {
+			return b, !pinned
+		}
+	}
+	return nil, false
+}

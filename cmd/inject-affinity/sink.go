@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+
+	"github.com/polyarch/polyarch/internal/atomicfile"
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/manifest"
+)
+
+// A sink takes the chunks with their edits and gives nothing away before
+// commit: a failed run must leave no file changed and print nothing.
+type sink struct {
+	write, diff bool
+	stdout      io.Writer
+	spool       spool
+
+	file   *atomicfile.File // being written
+	buffer *bufio.Writer    // of file
+	edited bool
+	staged []*atomicfile.File
+
+	differ *differ
+	first  bool // chunk of a source
+	last   byte // that went to standard output
+}
+
+func newSink(c *config, stdout io.Writer) *sink {
+	return &sink{write: c.write, diff: c.diff, stdout: stdout}
+}
+
+func (s *sink) begin(src source) error {
+	s.first, s.edited = true, false
+	switch {
+	case s.diff:
+		s.differ = &differ{w: &s.spool, name: src.name}
+	case s.write:
+		if src.path == "" {
+			return exit.Usagef("flag --write: standard input cannot be written in place")
+		}
+		f, err := atomicfile.Create(src.path)
+		if err != nil {
+			return err
+		}
+		s.file, s.buffer = f, bufio.NewWriter(f)
+	}
+	return nil
+}
+
+func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
+	s.edited = s.edited || len(edits) > 0
+	first := s.first
+	s.first = false
+	switch {
+	case s.diff:
+		return s.differ.chunk(c.Bytes, edits)
+	case s.write:
+		_, err := s.buffer.Write(c.Apply(edits))
+		return err
+	}
+	out := c.Apply(edits)
+	if first && s.last != 0 { // several files make one stream
+		out = bytes.TrimPrefix(out, []byte("\uFEFF"))
+		if !bytes.HasPrefix(out, []byte("---")) {
+			out = append([]byte("---\n"), out...)
+		}
+		if s.last != '\n' {
+			out = append([]byte("\n"), out...)
+		}
+	}
+	if len(out) > 0 {
+		s.last = out[len(out)-1]
+	}
+	_, err := s.spool.Write(out)
+	return err
+}
+
+func (s *sink) end() error {
+	switch {
+	case s.diff:
+		return s.differ.end()
+	case s.write:
+		f := s.file
+		s.file = nil
+		if !s.edited {
+			f.Abort()
+			return nil
+		}
+		s.staged = append(s.staged, f)
+		return s.buffer.Flush()
+	}
+	return nil
+}
+
+// commit puts the files in place, or prints what was spooled.
+func (s *sink) commit() error {
+	for _, f := range s.staged {
+		if err := f.Commit(); err != nil {
+			return err
+		}
+	}
+	return s.spool.copyTo(s.stdout)
+}
+
+func (s *sink) abort() {
+	if s.file != nil {
+		s.file.Abort()
+	}
+	for _, f := range s.staged {
+		f.Abort()
+	}
+	s.spool.close()
+}

@@ -1,0 +1,166 @@
+// Package affinity works out what a Pod's node affinity lacks. It is pure: no
+// files, no network.
+//
+// The law: for every node, allowed after = allowed before AND the node's
+// platform is among those that all of the Pod's images have in common. A
+// node's platform is what its labels kubernetes.io/os and kubernetes.io/arch
+// say; the scheduler knows no other, so a variant (arm/v7) is no part of it.
+package affinity
+
+import (
+	"slices"
+
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/pod"
+)
+
+// The well-known labels of a node, and the names they had before Kubernetes
+// 1.14, which kubelets still set.
+const (
+	LabelOS   = "kubernetes.io/os"
+	LabelArch = "kubernetes.io/arch"
+
+	betaOS   = "beta.kubernetes.io/os"
+	betaArch = "beta.kubernetes.io/arch"
+)
+
+// An Image is what is known of a container's image.
+type Image struct {
+	Container pod.Container
+	Platforms platform.List // nil: unknown, it narrows nothing
+}
+
+// Options change the form of the answer, never its meaning.
+type Options struct {
+	PerPlatform bool // a term for each platform instead of one for each OS
+}
+
+// A Change is what to add to a Spec's required node affinity.
+type Change struct {
+	// New are the terms to write where there is no required affinity.
+	New []pod.Term
+	// Existing has an entry for each existing term, and an entry for each
+	// form the term is to take: the requirements to add to it. No form means
+	// that the term stays as it is; several, that it has to be repeated.
+	Existing [][][]pod.Requirement
+}
+
+// Empty reports whether there is nothing to add.
+func (c Change) Empty() bool {
+	return len(c.New) == 0 && !slices.ContainsFunc(c.Existing, func(forms [][]pod.Requirement) bool { return len(forms) > 0 })
+}
+
+// A group is a term's share of the platforms: one OS with its architectures.
+type group struct {
+	os     string
+	arches []string
+}
+
+func groups(l platform.List, o Options) []group {
+	var gs []group
+	for _, p := range l.Nodes() { // sorted by OS, then architecture
+		if n := len(gs); n > 0 && gs[n-1].os == p.OS && !o.PerPlatform {
+			gs[n-1].arches = append(gs[n-1].arches, p.Arch)
+			continue
+		}
+		gs = append(gs, group{p.OS, []string{p.Arch}})
+	}
+	return gs
+}
+
+// Plan gives the change that makes the law hold for a Pod with these images.
+// Images without a platform in common, and a Pod whose own rules leave no node
+// that its images could run on, are errors of code exit.Impossible, with the
+// line of the field that stands against it.
+func Plan(s pod.Spec, images []Image, o Options) (Change, error) {
+	common, known, err := Common(images)
+	if err != nil || !known || s.NodeName != "" {
+		return Change{}, err
+	}
+	gs := groups(common, o)
+	if !s.Required {
+		forms, err := complete(pod.Term{}, s.NodeSelector, common, gs)
+		if err != nil {
+			return Change{}, explain(err, images, common)
+		}
+		var c Change
+		for _, add := range forms {
+			c.New = append(c.New, pod.Term{Expressions: add})
+		}
+		return c, nil
+	}
+	c := Change{Existing: make([][][]pod.Requirement, len(s.Terms))}
+	var first error
+	possible := false
+	for i, t := range s.Terms {
+		if t.Empty() {
+			continue
+		}
+		forms, err := complete(t, s.NodeSelector, common, gs)
+		if err != nil && first == nil {
+			first = err
+		}
+		possible = possible || err == nil
+		c.Existing[i] = forms
+	}
+	if first != nil && !possible {
+		return Change{}, explain(first, images, common)
+	}
+	return c, nil
+}
+
+// complete gives what a term lacks so that it implies the law: nothing, or the
+// requirements for each group that the term leaves possible. For a term that
+// contradicts all of them it gives an error, and requirements all the same.
+func complete(t pod.Term, selector []pod.Requirement, common platform.List, gs []group) ([][]pod.Requirement, error) {
+	all := slices.Concat(selector, t.Expressions)
+	os, arch := about(all, LabelOS, betaOS), about(all, LabelArch, betaArch)
+	if implied(os, arch, common) {
+		if !slices.ContainsFunc(common.Nodes(), func(p platform.Platform) bool { return os.allows(p.OS) && arch.allows(p.Arch) }) {
+			return nil, contradicting(os, arch, common)
+		}
+		return nil, nil
+	}
+	var forms [][]pod.Requirement
+	for _, g := range gs {
+		if os.allows(g.os) && slices.ContainsFunc(g.arches, arch.allows) {
+			forms = append(forms, lacking(os, arch, g))
+		}
+	}
+	if forms == nil {
+		return [][]pod.Requirement{lacking(os, arch, gs[0])}, contradicting(os, arch, common)
+	}
+	return forms, nil
+}
+
+// lacking gives the requirements of g that do not follow from os and arch.
+func lacking(os, arch rules, g group) []pod.Requirement {
+	var add []pod.Requirement
+	if !os.within(g.os) {
+		add = append(add, pod.In(LabelOS, g.os))
+	}
+	if !arch.within(g.arches...) {
+		add = append(add, pod.In(LabelArch, g.arches...))
+	}
+	return add
+}
+
+// implied reports whether every node that the rules allow has a platform of l.
+func implied(os, arch rules, l platform.List) bool {
+	oses, bounded := os.candidates()
+	if !bounded {
+		return false
+	}
+	arches, bounded := arch.candidates()
+	if !bounded {
+		return len(oses) == 0
+	}
+	for _, o := range oses {
+		for _, a := range arches {
+			if !l.Nodes().Contains(platform.Platform{OS: o, Arch: a}) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,93 @@
+package affinity
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/pod"
+)
+
+// Common gives the platforms that all images whose platforms are known have in
+// common; known is false when that is none of them. It is an error if there is
+// no such platform.
+func Common(images []Image) (common platform.List, known bool, err error) {
+	for _, i := range images {
+		if i.Platforms == nil {
+			continue
+		}
+		before := common
+		common = i.Platforms.Nodes()
+		if known {
+			common = before.Intersect(common)
+		}
+		known = true
+		if len(common) == 0 {
+			return nil, true, exit.Impossiblef("no node can run all of its images: %s", inWords(images)).
+				Hint("build the image that lacks a platform for it, or run the containers in separate Pods").At("", i.Container.Line, 0)
+		}
+	}
+	return common, known, nil
+}
+
+// A conflict is a rule of the Pod that leaves no node for its images.
+type conflict struct{ rule pod.Requirement }
+
+func (c *conflict) Error() string { return describe(c.rule) }
+
+// contradicting picks the rule to name: the first one that by itself excludes
+// every platform, else the last of the rules on the architecture, else on the OS.
+func contradicting(os, arch rules, l platform.List) *conflict {
+	for _, r := range os {
+		if !anyPlatform(l, func(p platform.Platform) bool { return Matches(r, p.OS, true) }) {
+			return &conflict{r}
+		}
+	}
+	for _, r := range arch {
+		if !anyPlatform(l, func(p platform.Platform) bool { return Matches(r, p.Arch, true) }) {
+			return &conflict{r}
+		}
+	}
+	if len(arch) > 0 {
+		return &conflict{arch[len(arch)-1]}
+	}
+	return &conflict{os[len(os)-1]}
+}
+
+func anyPlatform(l platform.List, f func(platform.Platform) bool) bool {
+	for _, p := range l.Nodes() {
+		if f(p) {
+			return true
+		}
+	}
+	return false
+}
+
+func explain(err error, images []Image, common platform.List) error {
+	var c *conflict
+	if !errors.As(err, &c) {
+		return err
+	}
+	return exit.Impossiblef("line %d: %s leaves no node that can run its images, which need %s: %s", c.rule.Line, c, common, inWords(images)).
+		Hint("change that rule, or build the image for the platform it asks for").At("", c.rule.Line, 0)
+}
+
+func describe(r pod.Requirement) string {
+	s := r.Field + ": " + r.Key + " " + r.Operator
+	if len(r.Values) > 0 {
+		s += " [" + strings.Join(r.Values, ", ") + "]"
+	}
+	return s
+}
+
+func inWords(images []Image) string {
+	var words []string
+	for _, i := range images {
+		if i.Platforms != nil {
+			words = append(words, fmt.Sprintf("container %s runs %s, which is built for %s", i.Container.Name, i.Container.Image, i.Platforms))
+		}
+	}
+	return strings.Join(words, "; ")
+}

@@ -1,0 +1,56 @@
+// Package pod holds the fields of a Kubernetes PodSpec that decide on which
+// nodes a Pod may run, with the lines they stand on. Field names follow
+// k8s.io/api/core/v1; a field that does not matter here is not here.
+package pod
+
+// A Spec is what the scheduler looks at.
+type Spec struct {
+	Containers   []Container   // initContainers first, in the file's order
+	NodeName     string        // not empty: the Pod is already placed
+	NodeSelector []Requirement // each of operator In with one value
+	Required     bool          // requiredDuringSchedulingIgnoredDuringExecution is there
+	Terms        []Term        // its nodeSelectorTerms, which are ORed
+	Tolerations  []Toleration
+}
+
+// A Container is a container or an init container.
+type Container struct {
+	Name, Image string
+	Line        int // of the image
+}
+
+// A Term is a node selector term. Its requirements are ANDed; a term without
+// any matches no node.
+type Term struct {
+	Expressions []Requirement // matchExpressions: node labels
+	Fields      []Requirement // matchFields
+	Line        int
+}
+
+// Empty reports whether the term matches no node.
+func (t Term) Empty() bool { return len(t.Expressions) == 0 && len(t.Fields) == 0 }
+
+// A Requirement is a node selector requirement.
+type Requirement struct {
+	Key      string
+	Operator string // In, NotIn, Exists, DoesNotExist, Gt, Lt
+	Values   []string
+	Field    string // where it stands: spec.template.spec.nodeSelector
+	Line     int
+}
+
+// In is the requirement that a label has one of the values.
+func In(key string, values ...string) Requirement {
+	return Requirement{Key: key, Operator: "In", Values: values}
+}
+
+// A Toleration lets a Pod onto nodes with a taint. An empty operator means
+// Equal, an empty effect all effects, and an empty key with Exists all taints.
+type Toleration struct {
+	Key, Operator, Value, Effect string
+}
+
+// A Taint keeps Pods off a node that do not tolerate it.
+type Taint struct {
+	Key, Value, Effect string
+}
