@@ -23,8 +23,9 @@ var layers = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/platform":   {"internal/text"},
 	"internal/flagset":    {"internal/exit", "internal/text"},
+	"internal/imagetest":  {"internal/platform"}, // for tests alone
 	// images
-	"internal/registry": {"internal/exit"},
+	"internal/registry": {"internal/exit", "internal/text"},
 	"internal/index":    {"internal/exit", "internal/platform", "internal/registry"},
 	// building
 	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/atomicfile"
@@ -37,6 +38,8 @@ type Report struct {
 	Text    string // for people, on standard output
 	JSON    any    // for --json
 	Summary string // Markdown for GitHub's step summary; empty for none
+
+	Files map[string][]byte // other files of the run, by path, put in place together with the results
 }
 
 // Options are the output flags, the same for every program.
@@ -89,6 +92,7 @@ func (o *Options) Check(specs []Spec, getenv func(string) string) error {
 // Write writes r to everything that the flags name, standard output last.
 func (o *Options) Write(r Report, stdout io.Writer, getenv func(string) string) error {
 	files := map[string][]byte{}
+	maps.Copy(files, r.Files)
 	for _, f := range o.Files {
 		name, list, path, err := splitFile(f)
 		if err != nil {

@@ -124,6 +124,15 @@ func ParseTag(s string) (string, error) {
 // ParseReference reads [HOST/]PATH[:TAG][@sha256:…]. Without tag and digest
 // it is the tag latest.
 func ParseReference(s string) (Reference, error) {
+	ref, err := ParseName(s)
+	if err == nil && ref.Tag == "" && ref.Digest == (v1.Hash{}) {
+		ref.Tag = "latest"
+	}
+	return ref, err
+}
+
+// ParseName is ParseReference for what may name a repository alone.
+func ParseName(s string) (Reference, error) {
 	rest, digest, hasDigest := strings.Cut(s, "@")
 	var ref Reference
 	if hasDigest {
@@ -145,9 +154,6 @@ func ParseReference(s string) (Reference, error) {
 		return Reference{}, err
 	}
 	ref.Repository = repo
-	if ref.Tag == "" && !hasDigest {
-		ref.Tag = "latest"
-	}
 	return ref, nil
 }
 

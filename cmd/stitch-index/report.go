@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/polyarch/polyarch/internal/index"
+	"github.com/polyarch/polyarch/internal/output"
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/text"
+)
+
+// document is what --json prints.
+type document struct {
+	ImageURL  string        `json:"imageURL"` // REPO:TAG, the first tag
+	Digest    v1.Hash       `json:"digest"`
+	ImageRef  string        `json:"imageRef"` // REPO@DIGEST
+	MediaType string        `json:"mediaType"`
+	Size      int           `json:"size"` // of the index itself, in bytes
+	Tags      []string      `json:"tags"`
+	Platforms platform.List `json:"platforms"`
+	Images    []child       `json:"images"`
+	DryRun    bool          `json:"dryRun"`
+}
+
+// child is one image of the index.
+type child struct {
+	Platform  platform.Platform `json:"platform"`
+	OSVersion string            `json:"osVersion,omitempty"`
+	Digest    v1.Hash           `json:"digest"`
+	Size      int64             `json:"size"` // of the manifest, in bytes
+	MediaType string            `json:"mediaType"`
+	Source    string            `json:"source"`
+	Notes     []string          `json:"notes,omitempty"`
+}
+
+func report(repo registry.Repository, tags []string, dryRun bool, r *index.Result) output.Report {
+	doc := document{
+		ImageURL:  repo.Tag(tags[0]).String(),
+		Digest:    r.Index.Digest,
+		ImageRef:  repo.Digest(r.Index.Digest).String(),
+		MediaType: string(r.Index.MediaType),
+		Size:      len(r.Index.Bytes),
+		Tags:      tags,
+		Platforms: r.Platforms(),
+		DryRun:    dryRun,
+	}
+	var images []string
+	rows := [][]string{}
+	for _, i := range r.Images {
+		images = append(images, repo.Digest(i.Descriptor.Digest).String())
+		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
+		doc.Images = append(doc.Images, child{
+			Platform:  i.Platform,
+			OSVersion: i.Descriptor.Platform.OSVersion,
+			Digest:    i.Descriptor.Digest,
+			Size:      i.Descriptor.Size,
+			MediaType: string(i.Descriptor.MediaType),
+			Source:    i.Source.Ref,
+			Notes:     i.Source.Notes,
+		})
+	}
+	head := doc.ImageURL + "@" + doc.Digest.String()
+	if dryRun {
+		head += " (not pushed)"
+	}
+	return output.Report{
+		Results: []output.Result{
+			{Name: "image-url", Text: doc.ImageURL},
+			{Name: "image-digest", Text: doc.Digest.String()},
+			{Name: "image-ref", Text: doc.ImageRef},
+			{Name: "images", Text: strings.Join(images, ","), List: images},
+			{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
+		},
+		Text:    head + "\n" + text.Table(rows),
+		JSON:    doc,
+		Summary: summary(doc),
+	}
+}
+
+func summary(d document) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### `%s`\n\n`%s`\n\n| platform | digest | size of the manifest |\n|---|---|---|\n", d.ImageURL, d.Digest)
+	for _, c := range d.Images {
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.Platform, c.Digest, strconv.FormatInt(c.Size, 10))
+	}
+	return b.String()
+}
+
+// artifactsFile describes the image as Skaffold's build output does, with the
+// platforms added.
+func (c *config) artifactsFile(repo registry.Repository, tags []string, r *index.Result) []byte {
+	type build struct {
+		ImageName string        `json:"imageName"`
+		Tag       string        `json:"tag"`
+		Platforms platform.List `json:"platforms"`
+	}
+	name := c.name
+	if name == "" {
+		name = repo.String()
+	}
+	ref := repo.Tag(tags[0])
+	ref.Digest = r.Index.Digest
+	b, _ := json.MarshalIndent(map[string][]build{"builds": {{name, ref.String(), r.Platforms()}}}, "", "  ") // strings always can
+	return append(b, '\n')
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/flagset"
+	"github.com/polyarch/polyarch/internal/index"
+	"github.com/polyarch/polyarch/internal/output"
+	"github.com/polyarch/polyarch/internal/registry"
+)
+
+// config is what the flags say.
+type config struct {
+	image     string
+	tags      flagset.Words
+	dryRun    bool
+	insecure  flagset.Words
+	timeout   time.Duration
+	wait      time.Duration
+	artifacts string
+	name      string
+}
+
+func (c *config) flags(fs *flagset.Set) {
+	fs.Group("Index")
+	fs.String(&c.image, "image", "", "the `REPOSITORY` of the index, HOST/PATH; HOST/PATH:TAG names a tag as well")
+	fs.Var(&c.tags, "tag", "`TAGS` of the index, separated by commas or blanks; can be repeated")
+	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing")
+	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH` that inject-affinity --artifacts and skaffold deploy --build-artifacts read")
+	fs.String(&c.name, "name", "", "the `NAME` that manifests have for the image, for the artifacts file (default: what --image says, without a tag)")
+	fs.Group("Registry")
+	fs.Var(&c.insecure, "insecure-registry", "reach these `HOSTS` over plain HTTP; loopback is reached so without it; can be repeated")
+	fs.Duration(&c.timeout, "timeout", 10*time.Minute, "give up after this `TIME`")
+	fs.Duration(&c.wait, "wait", 5*time.Second, "how much `TIME` a source may take to appear after its push")
+}
+
+func program() command.Program {
+	c := &config{}
+	return command.Program{
+		Name:    "stitch-index",
+		Summary: "one image index of the images built for each platform",
+		Usage:   "--image REPOSITORY --tag TAG REF[=PLATFORM]…",
+		Details: `
+REF is REPO:TAG or REPO@sha256:…. The platform of an image is what its config
+says; one that is declared must agree with it. All sources are checked before
+anything is written, and the tags move last.`,
+		Example: `
+# two images into one index under two tags
+stitch-index --image ghcr.io/me/app --tag v1,latest ghcr.io/me/app:v1_linux_amd64 ghcr.io/me/app:v1_linux_arm64
+
+# the same, in a Tekton step
+stitch-index --image $(params.image) --tag v1 --result image-url=$(results.IMAGE_URL.path) …`,
+		Results: []output.Spec{
+			{Name: "image-url", Description: "the index by its first tag, REPO:TAG"},
+			{Name: "image-digest", Description: "the digest of the index"},
+			{Name: "image-ref", Description: "the index by its digest, REPO@sha256:…"},
+			{Name: "images", Description: "the image of each platform, REPO@sha256:…, separated by commas", List: true},
+			{Name: "platforms", Description: "the platforms of the index, separated by commas", List: true},
+		},
+		Flags: c.flags,
+		Run:   func(ctx context.Context, env *command.Env) error { return run(ctx, env, c) },
+	}
+}
+
+func run(ctx context.Context, env *command.Env, c *config) error {
+	if env.Command != nil {
+		return exit.Usagef("it takes no command after --")
+	}
+	var sources []index.Source
+	for _, a := range env.Args {
+		s, err := index.ParseSource(a)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, s)
+	}
+	return stitch(ctx, env, c, sources)
+}
+
+// target gives the repository and the tags of the index.
+func (c *config) target() (repo registry.Repository, tags []string, err error) {
+	if c.image == "" {
+		return repo, nil, exit.Usagef("flag --image is missing: it names the repository of the index")
+	}
+	ref, err := registry.ParseName(c.image)
+	if err != nil {
+		return repo, nil, exit.Usagef("flag --image: %w", err)
+	}
+	if ref.Digest.Hex != "" {
+		return repo, nil, exit.Usagef("flag --image: %s has a digest, which the index does not have yet", c.image).Hint("write %s", ref.Repository)
+	}
+	for _, t := range append([]string{ref.Tag}, c.tags...) {
+		if t == "" || slices.Contains(tags, t) {
+			continue
+		}
+		if _, err := registry.ParseTag(t); err != nil {
+			return repo, nil, exit.Usagef("flag --tag: %w", err)
+		}
+		tags = append(tags, t)
+	}
+	if len(tags) == 0 {
+		return repo, nil, exit.Usagef("flag --tag is missing: registries remove an index that has no tag").Hint("for example --tag latest")
+	}
+	return ref.Repository, tags, nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/imagetest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"stitch-index": func() { os.Exit(command.Main(program())) },
+	})
+}
+
+// Each script has a registry of its own at $REGISTRY. The command
+//
+//	image REF PLATFORM [docker] [NAME=VALUE…]
+//
+// pushes an image there and sets a variable to its digest if asked to by
+// digest=NAME.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+			env.Defer(server.Close)
+			env.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage},
+	})
+}
+
+func pushImage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: image REF PLATFORM [docker] [digest=NAME]")
+	}
+	spec := imagetest.Spec{Platform: args[1], Layers: [][]imagetest.File{imagetest.Files(map[string]string{"app.txt": args[1]})}}
+	digest := ""
+	for _, a := range args[2:] {
+		name, value, _ := strings.Cut(a, "=")
+		switch name {
+		case "docker":
+			spec.Docker = true
+		case "digest":
+			digest = value
+		case "text":
+			spec.Layers[0][0].Body = value
+		default:
+			ts.Fatalf("unknown word %q", a)
+		}
+	}
+	d, err := spec.Push(args[0])
+	ts.Check(err)
+	if digest != "" {
+		ts.Setenv(digest, d.String())
+	}
+}

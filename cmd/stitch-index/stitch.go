@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/index"
+	"github.com/polyarch/polyarch/internal/registry"
+)
+
+// stitch makes an index of sources that are pushed already, and writes the
+// results: all that comes after the builds.
+func stitch(ctx context.Context, env *command.Env, c *config, sources []index.Source) error {
+	repo, tags, err := c.target()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	r, err := index.Stitch(ctx, index.Job{
+		Client:  c.client(env),
+		Sources: sources,
+		Target:  repo,
+		Tags:    tags,
+		DryRun:  c.dryRun,
+		Hold:    command.Hold,
+	})
+	if err != nil {
+		return err
+	}
+	out := report(repo, tags, c.dryRun, r)
+	if c.artifacts != "" {
+		out.Files = map[string][]byte{c.artifacts: c.artifactsFile(repo, tags, r)}
+	}
+	return env.Write(out)
+}
+
+func (c *config) client(env *command.Env) *registry.Client {
+	return registry.New(registry.Options{
+		Keychain:  authn.DefaultKeychain,
+		Insecure:  c.insecure,
+		UserAgent: "stitch-index",
+		Wait:      c.wait,
+		Logf:      env.Log.Infof,
+	})
+}

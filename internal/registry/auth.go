@@ -1,0 +1,385 @@
+package registry
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/polyarch/polyarch/internal/exit"
+)
+
+// A session is all that is known about one credential at one host: how the
+// host wants it shown, and the token it was exchanged for.
+//
+// Where there is a credential the first request goes alone: its answer shows
+// whether and how the host asks for it, so that the others need not be sent
+// twice. Where there is none nothing waits.
+type session struct {
+	client *Client
+	host   *host
+	name   string // the host as users write it
+	cred   authn.AuthConfig
+
+	mu         sync.Mutex
+	scopes     []string
+	kind       kind
+	challenge  challenge // of a Bearer host
+	token      string
+	expires    time.Time
+	generation int           // counts challenges and tokens
+	busy       chan struct{} // closed when the probe or the exchange that others wait for is over
+}
+
+type kind int
+
+const (
+	unknown kind = iota
+	open         // it answers without a credential
+	basic
+	bearer
+)
+
+type sessionKey struct {
+	host string
+	cred authn.AuthConfig
+}
+
+// Will says what is going to be done in a repository ("pull", "push"), so that
+// the first token a host is asked for serves all of it.
+func (c *Client) Will(ctx context.Context, repo Repository, actions ...string) error {
+	s, err := c.session(ctx, repo)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addScope("repository:" + repo.Path + ":" + strings.Join(actions, ","))
+	return nil
+}
+
+// addScope merges the actions for one resource, as "repository:a:pull,push".
+func (s *session) addScope(scope string) (added bool) {
+	i := strings.LastIndexByte(scope, ':')
+	if i < 0 {
+		return false
+	}
+	resource, actions := scope[:i+1], strings.Split(scope[i+1:], ",")
+	for n, have := range s.scopes {
+		if rest, ok := strings.CutPrefix(have, resource); ok && !strings.Contains(rest, ":") {
+			all := append(strings.Split(rest, ","), actions...)
+			slices.Sort(all)
+			merged := resource + strings.Join(slices.Compact(all), ",")
+			s.scopes[n] = merged
+			return merged != have
+		}
+	}
+	slices.Sort(actions)
+	s.scopes = append(s.scopes, resource+strings.Join(slices.Compact(actions), ","))
+	slices.Sort(s.scopes)
+	return true
+}
+
+func (c *Client) session(ctx context.Context, repo Repository) (*session, error) {
+	c.mu.Lock()
+	cred, ok := c.creds[repo]
+	c.mu.Unlock()
+	if !ok {
+		a, err := authn.Resolve(ctx, c.o.Keychain, repo)
+		var config *authn.AuthConfig
+		if err == nil {
+			config, err = authn.Authorization(ctx, a)
+		}
+		if err != nil {
+			return nil, exit.Deniedf("reading the credential for %s: %w", repo.Host, err)
+		}
+		cred = *config
+	}
+	h := c.host(repo.Host)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.creds[repo] = cred
+	key := sessionKey{repo.Host, cred}
+	s, ok := c.sessions[key]
+	if !ok {
+		s = &session{client: c, host: h, name: repo.Host, cred: cred}
+		c.sessions[key] = s
+	}
+	return s, nil
+}
+
+// An authorization is how one request is sent.
+type authorization struct {
+	header     string
+	generation int
+	probe      bool
+	s          *session
+}
+
+// done lets those go on who wait for what this request shows.
+func (a *authorization) done() {
+	if !a.probe {
+		return
+	}
+	a.probe = false
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	if a.s.kind == unknown {
+		a.s.kind = open
+	}
+	a.s.release()
+}
+
+func (s *session) release() {
+	close(s.busy)
+	s.busy = nil
+}
+
+// authorize gives the header for a request: it waits for a probe that is under
+// way, and exchanges the credential for a token where one is needed.
+func (s *session) authorize(ctx context.Context) (*authorization, error) {
+	for {
+		s.mu.Lock()
+		if wait := s.busy; wait != nil {
+			s.mu.Unlock()
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+		a := &authorization{generation: s.generation, s: s}
+		switch {
+		case s.kind == unknown && s.cred != (authn.AuthConfig{}):
+			s.busy = make(chan struct{})
+			a.probe = true
+		case s.kind == basic:
+			a.header = "Basic " + s.basicAuth()
+		case s.kind == bearer && s.token != "" && time.Now().Before(s.expires):
+			a.header = "Bearer " + s.token
+		case s.kind == bearer:
+			s.busy = make(chan struct{})
+			s.mu.Unlock()
+			token, expires, err := s.exchange(ctx)
+			s.mu.Lock()
+			s.release()
+			if err != nil {
+				s.mu.Unlock()
+				return nil, err
+			}
+			s.token, s.expires = token, expires
+			s.generation++
+			a.header, a.generation = "Bearer "+token, s.generation
+		}
+		s.mu.Unlock()
+		return a, nil
+	}
+}
+
+// challenged takes in a 401. It reports whether sending the request again can
+// help.
+func (s *session) challenged(a *authorization, cs []challenge) (again bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.probe {
+		a.probe = false
+		defer s.release()
+	}
+	if a.generation != s.generation { // somebody else has met it already
+		return true, nil
+	}
+	for _, c := range cs {
+		switch {
+		case c.scheme == "bearer" && c.params["realm"] != "":
+			added := false
+			for _, scope := range strings.Fields(c.params["scope"]) {
+				added = s.addScope(scope) || added
+			}
+			// With a token that was good when the request was sent, only a
+			// scope it lacked or its end explain the refusal.
+			if a.header != "" && !added && c.params["error"] == "insufficient_scope" {
+				return false, nil
+			}
+			s.kind, s.challenge, s.token = bearer, c, ""
+			s.generation++
+			return true, nil
+		case c.scheme == "basic" && s.kind != basic && (s.cred.Username != "" || s.cred.Auth != ""):
+			s.kind = basic
+			s.generation++
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (s *session) basicAuth() string {
+	if s.cred.Auth != "" && s.cred.Username == "" {
+		return s.cred.Auth
+	}
+	return base64.StdEncoding.EncodeToString([]byte(s.cred.Username + ":" + s.cred.Password))
+}
+
+// exchange asks the host's token service for a token with every scope
+// (distribution.github.io/distribution/spec/auth/token and /oauth).
+func (s *session) exchange(ctx context.Context) (token string, expires time.Time, err error) {
+	if s.cred.RegistryToken != "" {
+		return s.cred.RegistryToken, time.Now().Add(24 * time.Hour), nil
+	}
+	s.mu.Lock()
+	c, scopes := s.challenge, slices.Clone(s.scopes)
+	s.mu.Unlock()
+	realm, err := url.Parse(c.params["realm"])
+	if err == nil {
+		err = s.client.trusted(realm)
+	}
+	if err != nil {
+		return "", expires, exit.Deniedf("getting a token for %s: its token service: %w", s.name, err)
+	}
+	q := realm.Query()
+	if v := c.params["service"]; v != "" {
+		q.Set("service", v)
+	}
+	r := request{method: http.MethodGet, repo: Repository{Host: s.name}, at: realm, token: true, ok: []int{200}, header: http.Header{}}
+	if s.cred.IdentityToken != "" {
+		q.Set("grant_type", "refresh_token")
+		q.Set("refresh_token", s.cred.IdentityToken)
+		q.Set("client_id", "polyarch")
+		q.Set("scope", strings.Join(scopes, " "))
+		r.method, r.body = http.MethodPost, bodyOf([]byte(q.Encode()))
+		r.size = int64(len(q.Encode()))
+		r.header.Set("Content-Type", "application/x-www-form-urlencoded")
+		realm.RawQuery = ""
+	} else {
+		q["scope"] = scopes
+		realm.RawQuery = q.Encode()
+		if s.cred.Username != "" || s.cred.Auth != "" {
+			r.basic = "Basic " + s.basicAuth()
+		}
+	}
+	var answer struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"`
+	}
+	asked := time.Now()
+	r.read = func(resp *http.Response) error {
+		return json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer)
+	}
+	err = s.client.doToken(ctx, s, r)
+	if err == nil && answer.Token == "" {
+		answer.Token = answer.AccessToken
+	}
+	if err == nil && (answer.Token == "" || strings.ContainsAny(answer.Token, "\r\n")) {
+		err = errors.New("the answer holds none")
+	}
+	if err != nil {
+		return "", expires, Explain(fmt.Sprintf("getting a token for %s from %s", s.name, realm.Host), s.name, s.scrub(err))
+	}
+	if answer.ExpiresIn <= 0 {
+		answer.ExpiresIn = 60 // the specification's default
+	}
+	lifetime := time.Duration(answer.ExpiresIn) * time.Second
+	return answer.Token, asked.Add(lifetime - lifetime/10), nil
+}
+
+// doToken is do without a session: a token service is asked with what r has.
+func (c *Client) doToken(ctx context.Context, s *session, r request) error {
+	t := newTries(c.o)
+	for {
+		err := c.send(ctx, r, s, &authorization{header: "", s: s})
+		if err == nil || ctx.Err() != nil {
+			return c.ended(ctx, err)
+		}
+		pause, again := t.next(ctx, r, err)
+		if !again {
+			return err
+		}
+		if e := c.o.sleep(ctx, pause); e != nil {
+			return c.ended(ctx, err)
+		}
+	}
+}
+
+// scrub takes the credential out of an error: a registry may send back what it
+// was sent.
+func (s *session) scrub(err error) error {
+	var status *StatusError
+	if !errors.As(err, &status) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, secret := range []string{s.basicAuth(), s.cred.Auth, s.cred.Password, s.cred.IdentityToken, s.cred.RegistryToken, s.token} {
+		if len(secret) > 3 {
+			status.Message = strings.ReplaceAll(status.Message, secret, "***")
+		}
+	}
+	return err
+}
+
+// A challenge is one way in which a host asks to be shown a credential.
+type challenge struct {
+	scheme string // lower case
+	params map[string]string
+}
+
+// parseChallenges reads WWW-Authenticate headers (RFC 9110, section 11.6.1).
+func parseChallenges(headers []string) []challenge {
+	var cs []challenge
+	for _, h := range headers {
+		for h = strings.TrimLeft(h, " ,\t"); h != ""; h = strings.TrimLeft(h, " ,\t") {
+			word, rest := token(h)
+			if word == "" {
+				break // not of this grammar
+			}
+			if after, ok := strings.CutPrefix(strings.TrimLeft(rest, " \t"), "="); ok && len(cs) > 0 {
+				value, after := paramValue(strings.TrimLeft(after, " \t"))
+				cs[len(cs)-1].params[strings.ToLower(word)] = value
+				h = after
+				continue
+			}
+			cs = append(cs, challenge{strings.ToLower(word), map[string]string{}})
+			h = rest
+		}
+	}
+	return cs
+}
+
+func token(s string) (word, rest string) {
+	i := strings.IndexAny(s, " \t,=\"")
+	if i < 0 {
+		i = len(s)
+	}
+	return s[:i], s[i:]
+}
+
+func paramValue(s string) (value, rest string) {
+	if !strings.HasPrefix(s, `"`) {
+		return token(s)
+	}
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return b.String(), s[i+1:]
+		case '\\':
+			i++
+			if i == len(s) {
+				return b.String(), ""
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String(), ""
+}

@@ -1,0 +1,329 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// Options say how to reach registries. The zero value reaches loopback over
+// plain HTTP, everything else over TLS, without credentials.
+type Options struct {
+	Keychain  authn.Keychain
+	Insecure  []string          // hosts, with their ports, that speak plain HTTP
+	Transport http.RoundTripper // nil: NewTransport()
+	UserAgent string
+	Wait      time.Duration // how long a manifest that is 404 is asked for again
+	Stall     time.Duration // how long nothing may arrive before a request is given up and sent again; 0: 30 s
+	Logf      func(format string, args ...any)
+
+	sleep func(context.Context, time.Duration) error // of tests
+}
+
+// A Client talks to registries. It is safe for use by several goroutines.
+type Client struct {
+	o    Options
+	http *http.Client
+
+	mu       sync.Mutex
+	hosts    map[string]*host
+	sessions map[sessionKey]*session
+	creds    map[Repository]authn.AuthConfig
+}
+
+// NewTransport gives a transport that keeps enough connections for all
+// platforms of an image to be asked for at once.
+func NewTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 64
+	t.MaxIdleConns = 256
+	t.DisableCompression = true // a manifest's digest is over the bytes as they are stored
+	return t
+}
+
+// New makes a client. It sends nothing yet.
+func New(o Options) *Client {
+	if o.Keychain == nil {
+		o.Keychain = authn.NewMultiKeychain()
+	}
+	if o.Transport == nil {
+		o.Transport = NewTransport()
+	}
+	if o.Stall == 0 {
+		o.Stall = 30 * time.Second
+	}
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	if o.sleep == nil {
+		o.sleep = sleep
+	}
+	return &Client{
+		o: o,
+		http: &http.Client{
+			Transport:     o.Transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // see follow
+		},
+		hosts:    map[string]*host{},
+		sessions: map[sessionKey]*session{},
+		creds:    map[Repository]authn.AuthConfig{},
+	}
+}
+
+// A host is where a registry is reached.
+type host struct {
+	mu      sync.Mutex
+	address string // host:port as the protocol needs it
+	scheme  string
+	guessed bool // http only because it is loopback: it may turn out to speak TLS
+}
+
+func (c *Client) host(name string) *host {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, ok := c.hosts[name]
+	if !ok {
+		h = &host{address: name, scheme: "https"}
+		switch {
+		case name == dockerHub:
+			h.address = "registry-1.docker.io"
+		case c.insecure(name):
+			h.scheme = "http"
+		case loopback(name):
+			h.scheme, h.guessed = "http", true
+		}
+		c.hosts[name] = h
+	}
+	return h
+}
+
+// insecure reports whether the user said that a host speaks plain HTTP.
+func (c *Client) insecure(name string) bool {
+	for _, i := range c.o.Insecure {
+		if i == name || !strings.Contains(i, ":") && i == (&url.URL{Host: name}).Hostname() {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *host) url(path string, query url.Values) *url.URL {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return &url.URL{Scheme: h.scheme, Host: h.address, Path: path, RawQuery: query.Encode()}
+}
+
+// tls turns to TLS, if plain HTTP was only a guess.
+func (h *host) tls() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.guessed {
+		return false
+	}
+	h.scheme, h.guessed = "https", false
+	return true
+}
+
+// A request is what can be sent again: its body is made anew each time.
+type request struct {
+	method string
+	repo   Repository
+	path   string // below /v2/PATH/; unused with location
+	query  url.Values
+	at     *url.URL // where an upload was told to go
+	header http.Header
+	body   func(context.Context) (io.ReadCloser, error) // nil: none
+	size   int64                                        // of the body
+
+	ok   []int                      // statuses that are a success
+	wait bool                       // 404 may go away
+	once bool                       // sending it again needs more than a new body
+	read func(*http.Response) error // takes the answer's body; nil drops it
+
+	token bool   // sent to a token service, not to the registry
+	basic string // Authorization for the token service; may be empty
+}
+
+// do sends r until it succeeds, fails for good, or patience ends. What is
+// being done is named by errors.
+func (c *Client) do(ctx context.Context, r request) error {
+	t := newTries(c.o)
+	for {
+		err := c.try(ctx, r)
+		if err == nil || ctx.Err() != nil {
+			return c.ended(ctx, err)
+		}
+		pause, again := t.next(ctx, r, err)
+		if !again {
+			return err
+		}
+		c.o.Logf("%s %s: %v; trying again in %s", r.method, r.repo.Host, err, pause.Round(time.Millisecond))
+		if e := c.o.sleep(ctx, pause); e != nil {
+			return c.ended(ctx, err)
+		}
+	}
+}
+
+// ended says why a context ended, rather than what that broke.
+func (c *Client) ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return fmt.Errorf("the time limit was reached; the last error: %w", err)
+}
+
+// try sends r once, and once more for each challenge that can be met.
+func (c *Client) try(ctx context.Context, r request) error {
+	s, err := c.session(ctx, r.repo)
+	if err != nil {
+		return err
+	}
+	for challenges := 0; ; challenges++ {
+		auth, err := s.authorize(ctx)
+		if err != nil {
+			return err
+		}
+		err = c.send(ctx, r, s, auth)
+		var status *StatusError
+		if errors.As(err, &status) && status.Status == http.StatusUnauthorized && challenges < 2 {
+			if again, e := s.challenged(auth, status.challenges); e != nil {
+				return e
+			} else if again {
+				continue
+			}
+		}
+		auth.done()
+		return s.scrub(err)
+	}
+}
+
+// send makes one exchange.
+func (c *Client) send(ctx context.Context, r request, s *session, auth *authorization) error {
+	h := c.host(r.repo.Host)
+	to := r.at
+	if to == nil {
+		to = h.url("/v2/"+r.repo.Path+"/"+r.path, r.query)
+	}
+	ctx, watch := newWatch(ctx, c.o.Stall)
+	defer watch.stop()
+	home, header := h.url("", nil), auth.header
+	if r.token {
+		home, header = r.at, r.basic
+	}
+	resp, err := c.follow(ctx, r, to, home, header, watch)
+	if err != nil {
+		return watch.explain(err)
+	}
+	defer resp.Body.Close()
+	auth.done() // the host has answered: others need not wait for what it says
+	resp.Body = watch.body(resp.Body)
+	for _, ok := range r.ok {
+		if resp.StatusCode == ok {
+			if r.read == nil {
+				io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+				return nil
+			}
+			return watch.explain(r.read(resp))
+		}
+	}
+	status := newStatusError(resp)
+	if status.plainToTLS() && r.at == nil && h.tls() {
+		return c.send(ctx, r, s, auth)
+	}
+	return status
+}
+
+const maxRedirects = 5
+
+// follow sends to an address and to those it is redirected to. Credentials go
+// to their home alone.
+func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth string, watch *watch) (*http.Response, error) {
+	for range maxRedirects {
+		var body io.ReadCloser
+		if r.body != nil {
+			b, err := r.body(ctx)
+			if err != nil {
+				return nil, err
+			}
+			body = watch.body(b)
+		}
+		req, err := http.NewRequestWithContext(ctx, r.method, to.String(), body)
+		if err != nil {
+			return nil, err
+		}
+		if r.body != nil {
+			req.ContentLength = r.size
+			if r.size == 0 {
+				req.Body = http.NoBody
+			}
+		}
+		for k, v := range r.header {
+			req.Header[k] = v
+		}
+		req.Header.Set("User-Agent", c.o.UserAgent)
+		if auth != "" && to.Scheme == home.Scheme && to.Host == home.Host {
+			req.Header.Set("Authorization", auth)
+		}
+		resp, err := c.http.Do(req)
+		if err != nil {
+			return nil, transportError(err)
+		}
+		next, err := c.redirect(r, resp, to)
+		if err != nil || next == nil {
+			return resp, err
+		}
+		resp.Body.Close()
+		to = next
+	}
+	return nil, fmt.Errorf("it redirects more than %d times", maxRedirects)
+}
+
+// redirect gives where an answer leads, or nil.
+func (c *Client) redirect(r request, resp *http.Response, from *url.URL) (*url.URL, error) {
+	switch resp.StatusCode {
+	case 301, 302, 303, 307, 308:
+	default:
+		return nil, nil
+	}
+	next, err := resp.Location()
+	if err == nil {
+		err = c.trusted(next)
+	}
+	if err == nil && r.method != http.MethodGet && r.method != http.MethodHead && (resp.StatusCode < 307 || next.Host != from.Host) {
+		err = fmt.Errorf("it redirects a %s to %s", r.method, next.Host)
+	}
+	if err != nil {
+		resp.Body.Close()
+		return nil, final{fmt.Errorf("following a redirect: %w", err)}
+	}
+	return next, nil
+}
+
+// trusted refuses addresses that would send over plain HTTP what TLS protected.
+func (c *Client) trusted(u *url.URL) error {
+	switch {
+	case u.Scheme == "https":
+	case u.Scheme != "http" || u.Host == "":
+		return fmt.Errorf("%q is no address", u.Redacted())
+	case !loopback(u.Host) && !c.insecure(u.Host):
+		return fmt.Errorf("%s would be reached over plain HTTP", u.Host)
+	}
+	return nil
+}
+
+// bodyOf makes a request's body of bytes.
+func bodyOf(b []byte) func(context.Context) (io.ReadCloser, error) {
+	return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}

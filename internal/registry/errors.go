@@ -1,0 +1,117 @@
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/text"
+)
+
+// A StatusError is an answer that is no success.
+type StatusError struct {
+	Status  int
+	Codes   []string // of the distribution specification: MANIFEST_UNKNOWN, DENIED, …
+	Message string   // what the registry says, on one line; not to be trusted
+
+	retryAfter time.Duration
+	challenges []challenge
+}
+
+const maxErrorBody = 8 << 10
+
+func newStatusError(resp *http.Response) *StatusError {
+	e := &StatusError{
+		Status:     resp.StatusCode,
+		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		challenges: parseChallenges(resp.Header.Values("WWW-Authenticate")),
+	}
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	var doc struct {
+		Errors []struct{ Code, Message string }
+		// of token services
+		Details string
+		Error   string `json:"error_description"`
+	}
+	if json.Unmarshal(b, &doc) == nil {
+		var parts []string
+		for _, one := range doc.Errors {
+			e.Codes = append(e.Codes, one.Code)
+			parts = append(parts, strings.TrimSuffix(one.Code+": "+one.Message, ": "))
+		}
+		parts = append(parts, doc.Details, doc.Error)
+		e.Message = strings.Trim(strings.Join(parts, ", "), ", ")
+	} else if !strings.Contains(string(b), "<") { // a page of a proxy says nothing in one line
+		e.Message = string(b)
+	}
+	e.Message = text.Line(e.Message)
+	if len(e.Message) > 300 {
+		e.Message = strings.ToValidUTF8(e.Message[:300], "") + "…"
+	}
+	return e
+}
+
+func (e *StatusError) Error() string {
+	s := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s
+}
+
+// temporary reports whether the same request may succeed later.
+func (e *StatusError) temporary() bool {
+	switch e.Status {
+	case 408, 429, 500, 502, 503, 504:
+		return true
+	}
+	return false
+}
+
+// plainToTLS recognises what servers answer to plain HTTP on a TLS port.
+func (e *StatusError) plainToTLS() bool {
+	return e.Status == http.StatusBadRequest && strings.Contains(e.Message, "HTTPS server")
+}
+
+// NotFound reports whether err says that there is no such thing.
+func NotFound(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Status == http.StatusNotFound
+}
+
+// Explain makes the error of an action ("reading ghcr.io/me/app:v1") at a
+// host: with the exit code that fits its cause and a hint where there is one.
+func Explain(action, host string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *exit.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var status *StatusError
+	if !errors.As(err, &status) {
+		if temporary(err) || errors.As(err, &broken{}) {
+			e := exit.Unreachablef("%s: %w", action, err)
+			if loopback(host) {
+				return e
+			}
+			return e.Hint("is %s reachable from here? a registry that speaks plain HTTP needs --insecure-registry %s", host, host)
+		}
+		return exit.Failf("%s: %w", action, err)
+	}
+	switch {
+	case status.Status == 401:
+		return exit.Deniedf("%s: %w", action, err).Hint("log in with: docker login %s", host)
+	case status.Status == 403:
+		return exit.Deniedf("%s: %w", action, err).Hint("the credential for %s is known there but lacks this permission", host)
+	case status.Status >= 500 || status.Status == 429:
+		return exit.Unreachablef("%s: %w", action, err)
+	}
+	return exit.Failf("%s: %w", action, err)
+}

@@ -1,0 +1,131 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// maxManifest is the size that the distribution specification asks registries
+// to take at least (section "Pushing manifests"); few take more.
+const maxManifest = 4 << 20
+
+// A Manifest is the bytes of a manifest or an index as they are stored.
+type Manifest struct {
+	MediaType types.MediaType
+	Digest    v1.Hash
+	Bytes     []byte
+}
+
+var accepted = strings.Join([]string{
+	string(types.OCIImageIndex), string(types.OCIManifestSchema1),
+	string(types.DockerManifestList), string(types.DockerManifestSchema2),
+}, ", ")
+
+// Manifest reads a manifest. Its digest is computed here; if the reference
+// has one or the registry names one, it must be the same.
+func (c *Client) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
+	m := &Manifest{}
+	err := c.do(ctx, request{
+		method: http.MethodGet, repo: ref.Repository, path: "manifests/" + ref.name(),
+		header: http.Header{"Accept": {accepted}},
+		ok:     []int{200}, wait: true,
+		read: func(resp *http.Response) (err error) {
+			m.Bytes, err = readAll(resp.Body, maxManifest)
+			if err != nil {
+				return err
+			}
+			m.Digest, _, err = v1.SHA256(bytes.NewReader(m.Bytes))
+			if err != nil {
+				return err
+			}
+			m.MediaType = types.MediaType(resp.Header.Get("Content-Type"))
+			said := resp.Header.Get("Docker-Content-Digest")
+			if strings.HasPrefix(said, "sha256:") && said != m.Digest.String() {
+				return final{fmt.Errorf("the registry names the digest %s, and what it sent has %s", said, m.Digest)}
+			}
+			if ref.Digest != (v1.Hash{}) && ref.Digest != m.Digest {
+				return final{fmt.Errorf("what the registry sent has the digest %s", m.Digest)}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, Explain("reading "+ref.String(), ref.Host, err)
+	}
+	return m, nil
+}
+
+// Head gives the digest of a manifest; ok is false if there is none.
+func (c *Client) Head(ctx context.Context, ref Reference) (d v1.Hash, ok bool, err error) {
+	err = c.do(ctx, request{
+		method: http.MethodHead, repo: ref.Repository, path: "manifests/" + ref.name(),
+		header: http.Header{"Accept": {accepted}},
+		ok:     []int{200, 404},
+		read: func(resp *http.Response) (err error) {
+			if ok = resp.StatusCode == 200; ok {
+				d, err = v1.NewHash(resp.Header.Get("Docker-Content-Digest"))
+			}
+			return err
+		},
+	})
+	if err != nil {
+		return d, false, Explain("looking up "+ref.String(), ref.Host, err)
+	}
+	return d, ok, nil
+}
+
+// PutManifest stores a manifest under the reference's tag, or under its digest.
+func (c *Client) PutManifest(ctx context.Context, ref Reference, m *Manifest) error {
+	name := ref.Tag
+	if name == "" {
+		name = m.Digest.String()
+	}
+	err := c.do(ctx, request{
+		method: http.MethodPut, repo: ref.Repository, path: "manifests/" + name,
+		header: http.Header{"Content-Type": {string(m.MediaType)}},
+		body:   bodyOf(m.Bytes), size: int64(len(m.Bytes)),
+		ok: []int{200, 201, 202},
+		read: func(resp *http.Response) error {
+			io.CopyN(io.Discard, resp.Body, 64<<10)
+			said := resp.Header.Get("Docker-Content-Digest")
+			if strings.HasPrefix(said, "sha256:") && said != m.Digest.String() {
+				return final{fmt.Errorf("the registry stored it under the digest %s instead of %s", said, m.Digest)}
+			}
+			return nil
+		},
+	})
+	return Explain("writing "+ref.String(), ref.Host, err)
+}
+
+var errTooLong = errors.New("it is longer than allowed")
+
+// readAll reads at most max bytes.
+func readAll(r io.Reader, max int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, max+1))
+	if err != nil {
+		return nil, broken{err}
+	}
+	if int64(len(b)) > max {
+		return nil, final{fmt.Errorf("%w: %d bytes", errTooLong, max)}
+	}
+	return slices.Clip(b), nil
+}
+
+// DeleteTag removes a tag, not what it points to. Many registries do not allow
+// it; a tag that does not exist is no error.
+func (c *Client) DeleteTag(ctx context.Context, ref Reference) error {
+	err := c.do(ctx, request{
+		method: http.MethodDelete, repo: ref.Repository, path: "manifests/" + ref.Tag,
+		ok: []int{200, 202, 404},
+	})
+	return Explain("deleting "+ref.String(), ref.Host, err)
+}

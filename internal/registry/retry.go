@@ -1,0 +1,166 @@
+package registry
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Patience: six tries over about eight seconds, unless the registry says how
+// long to wait. What bounds everything is the context's deadline.
+const (
+	maxTries   = 6
+	maxRefused = 3 // a host that listens nowhere is soon known
+	firstPause = 250 * time.Millisecond
+	maxPause   = 10 * time.Second
+)
+
+type tries struct {
+	n       int
+	o       Options
+	started time.Time
+}
+
+func newTries(o Options) *tries { return &tries{o: o, started: time.Now()} }
+
+// next says how long to wait before the next try, or that there is none.
+func (t *tries) next(ctx context.Context, r request, err error) (time.Duration, bool) {
+	t.n++
+	pause := min(maxPause, firstPause<<(t.n-1))
+	pause = pause/2 + rand.N(pause/2+1) // so that those who failed together do not come back together
+	var status *StatusError
+	switch {
+	case errors.As(err, &final{}) || r.once:
+		return 0, false
+	case errors.As(err, &status):
+		if status.Status == http.StatusNotFound && r.wait {
+			return pause, time.Since(t.started)+pause <= t.o.Wait
+		}
+		if !status.temporary() {
+			return 0, false
+		}
+		pause = max(pause, status.retryAfter)
+	case !temporary(err):
+		return 0, false
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Now().Add(pause).After(deadline) {
+		return 0, false
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return pause, t.n < maxRefused
+	}
+	return pause, t.n < maxTries
+}
+
+// temporary reports whether a failed exchange may go well the next time.
+func temporary(err error) bool {
+	var unknownHost *net.DNSError
+	var badCertificate *tls.CertificateVerificationError
+	var unknownAuthority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &unknownHost):
+		return !unknownHost.IsNotFound
+	case errors.As(err, &badCertificate), errors.As(err, &unknownAuthority):
+		return false
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errStalled) || errors.As(err, &broken{})
+}
+
+// A final error is one that trying again cannot mend.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// A broken error is of the connection, though nothing says so in its type.
+type broken struct{ error }
+
+func (b broken) Unwrap() error { return b.error }
+
+// transportError drops the address from an error of package http: it may hold
+// a signature, and what was done is said by the caller.
+func transportError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return broken{err}
+}
+
+// retryAfter reads the header of that name (RFC 9110, section 10.2.3).
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 && seconds < 1<<20 {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+var errStalled = errors.New("nothing arrived for too long")
+
+// A watch ends an exchange in which nothing moves.
+type watch struct {
+	stall  time.Duration
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+}
+
+func newWatch(ctx context.Context, stall time.Duration) (context.Context, *watch) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &watch{stall: stall, cancel: cancel, ctx: ctx}
+	w.timer = time.AfterFunc(stall, func() { cancel(errStalled) })
+	return ctx, w
+}
+
+func (w *watch) stop() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// explain says that an exchange stalled, rather than that it was cancelled.
+func (w *watch) explain(err error) error {
+	if err != nil && errors.Is(context.Cause(w.ctx), errStalled) {
+		return fmt.Errorf("%w (%s)", errStalled, w.stall)
+	}
+	return err
+}
+
+// body lets what is read through it count as movement.
+func (w *watch) body(rc io.ReadCloser) io.ReadCloser { return &watched{rc, w} }
+
+type watched struct {
+	io.ReadCloser
+	w *watch
+}
+
+func (b *watched) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 {
+		b.w.timer.Reset(b.w.stall)
+	}
+	return n, err
+}
