@@ -28,7 +28,7 @@ type ControlPlane struct {
 	dir       string // everything it writes, removed with it
 	server    string // URL of the API server
 	pki       *pki
-	thread    thread // where its processes are started
+	thread    *thread // where its processes are started
 	hyperkube string
 	processes []*process
 	cleaner   *cleaner
@@ -67,12 +67,12 @@ func Start(ctx context.Context, logf func(format string, args ...any)) (*Control
 
 // newControlPlane prepares the folder, the certificates and the clients of a control plane that
 // will answer at address:port.
-func newControlPlane(t thread, hyperkube, address string, port int, hosts ...string) (c *ControlPlane, err error) {
+func newControlPlane(t *thread, hyperkube, address string, port int, hosts ...string) (c *ControlPlane, err error) {
 	c = &ControlPlane{thread: t, hyperkube: hyperkube, server: "https://" + address + ":" + strconv.Itoa(port)}
 	if c.dir, err = os.MkdirTemp("", "polyarch-e2e-"); err != nil {
 		return nil, fmt.Errorf("starting a control plane: %w", err)
 	}
-	if c.cleaner, err = newCleaner(`rm -rf "$1" || { sleep 1; rm -rf "$1"; } # what still dies may still write`, c.dir); err != nil {
+	if c.cleaner, err = newCleaner(c.dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
 	if err := c.prepare(append(hosts, address, "localhost")); err != nil {
@@ -105,13 +105,17 @@ func (c *ControlPlane) prepare(hosts []string) (err error) {
 	return err
 }
 
-// Stop kills the control plane and removes its files.
+// Stop kills the control plane and removes its files. A second call does nothing.
 func (c *ControlPlane) Stop() error {
+	if c.cleaner == nil {
+		return nil
+	}
 	for _, p := range slices.Backward(c.processes) {
 		p.kill()
 	}
-	c.processes = nil
-	return c.cleaner.clean()
+	cleaner := c.cleaner
+	c.cleaner = nil
+	return cleaner.clean()
 }
 
 // run starts one component, by its name in hyperkube.

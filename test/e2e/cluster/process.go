@@ -22,7 +22,7 @@ type process struct {
 
 // start runs cmd from the thread, with its output in a file of dir. The command gets a process group
 // of its own, so that a terminal's interrupt is ours to act on.
-func (t thread) start(name, dir string, cmd *exec.Cmd) (*process, error) {
+func (t *thread) start(name, dir string, cmd *exec.Cmd) (*process, error) {
 	p := &process{name: name, log: filepath.Join(dir, name+".log"), cmd: cmd, done: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {

@@ -1,5 +1,14 @@
 package tool
 
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
 // What the clusters of package cluster are made of.
 var (
 	// Hyperkube is etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubelet.
@@ -22,4 +31,23 @@ const (
 func Tekton(command string) Program {
 	const pipeline = "github.com/tektoncd/pipeline"
 	return Program{Name: "tekton-" + command, Module: "hyperkube", Package: pipeline + "/cmd/" + command, Version: pipeline}
+}
+
+// Pause is the first process of every pod, for the architecture given.
+func Pause(arch string) Program {
+	return Program{Name: "pause", Module: "pause", Package: ".", Arch: arch}
+}
+
+// TektonConfig gives the folder of Tekton Pipelines' own configuration, which is in its module, and
+// its version.
+func TektonConfig(ctx context.Context) (dir, version string, err error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}} {{.Version}}", "github.com/tektoncd/pipeline")
+	cmd.Dir = filepath.Join(ToolsDir(), "hyperkube")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", "", fmt.Errorf("finding Tekton's module: %w", err)
+	}
+	dir, version, _ = strings.Cut(strings.TrimSpace(string(out)), " ")
+	return filepath.Join(dir, "config"), version, nil
 }

@@ -1,0 +1,162 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/polyarch/polyarch/test/e2e/tool"
+)
+
+// InstallTekton installs Tekton Pipelines from the configuration in its own module, unchanged but
+// for: the images come from the cluster's registry, controller and webhook run on node-1, and a
+// volume may be used by the pods of a run on both nodes (coschedule: disabled).
+func (c *TwoArch) InstallTekton(t testing.TB) {
+	t.Helper()
+	if err := c.installTekton(t.Context(), t.Logf); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *TwoArch) installTekton(ctx context.Context, logf func(string, ...any)) error {
+	config, version, err := tool.TektonConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("installing Tekton: %w", err)
+	}
+	if err := c.pushTekton(ctx, logf, version); err != nil {
+		return fmt.Errorf("installing Tekton: %w", err)
+	}
+	began := time.Now()
+	documents, err := c.tektonDocuments(config, version)
+	if err != nil {
+		return fmt.Errorf("installing Tekton: %w", err)
+	}
+	if err := c.apply(ctx, "", documents); err != nil {
+		return fmt.Errorf("installing Tekton: %w", err)
+	}
+	err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 3*time.Minute, true, c.tektonReady)
+	if err != nil {
+		return fmt.Errorf("installing Tekton: waiting until it is available: %w; the logs are in %s", err, c.dir)
+	}
+	logf("Tekton %s is up after %s", version, time.Since(began).Round(100*time.Millisecond))
+	return nil
+}
+
+// pushTekton puts Tekton's programs into the registry as single amd64 images, and one for the shell
+// that runs a step's script, which is of the node's architecture.
+func (c *TwoArch) pushTekton(ctx context.Context, logf func(string, ...any), version string) error {
+	var g errgroup.Group
+	g.SetLimit(2)
+	for _, command := range []string{"controller", "webhook", "entrypoint", "nop", "workingdirinit", "sidecarlogresults"} {
+		program, err := tool.Tekton(command).Build(ctx, logf)
+		if err != nil {
+			return err
+		}
+		image := Image{Arch: "amd64", Files: map[string]string{"/ko-app/" + command: program}, Entrypoint: []string{"/ko-app/" + command}, User: "65532"}
+		if command == "entrypoint" || command == "workingdirinit" {
+			image.User = "" // it writes to what root owns
+		}
+		g.Go(func() error {
+			_, err := c.push(ctx, "tekton/"+command+":"+version, image)
+			return err
+		})
+	}
+	g.Go(func() error {
+		var shells []Image
+		for _, arch := range []string{"amd64", "arm64"} {
+			root, err := tool.Debian(ctx, logf, arch, "busybox-static")
+			if err != nil {
+				return err
+			}
+			busybox := Image{Arch: arch, Files: map[string]string{"/bin/busybox": filepath.Join(root, "bin/busybox")}}
+			for _, applet := range []string{"sh", "cat", "chmod", "cp", "ls", "mkdir", "mv", "rm", "sleep", "tar", "uname"} {
+				busybox.Files["/bin/"+applet] = "-> /bin/busybox"
+			}
+			shells = append(shells, busybox)
+		}
+		_, err := c.push(ctx, shellImage, shells...)
+		return err
+	})
+	return g.Wait()
+}
+
+const shellImage = "busybox:1"
+
+var (
+	koImage     = regexp.MustCompile(`ko://github\.com/tektoncd/pipeline/cmd/([a-z]+)`)
+	tektonShell = regexp.MustCompile(`"cgr\.dev/chainguard/busybox@[^"]*"`)
+	podTemplate = regexp.MustCompile(`(?m)^      serviceAccountName: tekton-pipelines-(controller|webhook)$`)
+	unreleased  = regexp.MustCompile(`(?m)(release|version): "?devel"?$`)
+	coschedule  = regexp.MustCompile(`(?m)^  coschedule: .*$`)
+)
+
+// tektonDocuments reads what Tekton's release would be made of, in the order of its file names.
+func (c *TwoArch) tektonDocuments(config, version string) (string, error) {
+	var b strings.Builder
+	for _, pattern := range []string{
+		"100-namespace/*.yaml", "200-*.yaml", "201-*.yaml", "300-crds/*.yaml", "500-webhooks.yaml",
+		"clusterrole-aggregate-*.yaml", "config-*.yaml", "controller.yaml", "webhook.yaml",
+	} {
+		files, err := filepath.Glob(filepath.Join(config, pattern))
+		if err != nil || len(files) == 0 {
+			return "", fmt.Errorf("reading %s: no file %s", config, pattern)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return "", err
+			}
+			b.WriteString("---\n")
+			b.Write(text)
+			b.WriteString("\n")
+		}
+	}
+	s := koImage.ReplaceAllString(b.String(), c.Registry+"/tekton/$1:"+version)
+	s = tektonShell.ReplaceAllString(s, `"`+c.Registry+"/"+shellImage+`"`)
+	s = podTemplate.ReplaceAllString(s, "$0\n      nodeSelector: {kubernetes.io/arch: amd64}")
+	s = unreleased.ReplaceAllString(s, `$1: "`+version+`"`)
+	return coschedule.ReplaceAllString(s, "  coschedule: disabled"), nil
+}
+
+// tektonReady says whether the deployments are available and the webhook is in use, which it is once
+// it has put its certificate authority into its configuration.
+func (c *TwoArch) tektonReady(ctx context.Context) (bool, error) {
+	for _, name := range []string{"tekton-pipelines-controller", "tekton-pipelines-webhook"} {
+		d, err := c.Client.AppsV1().Deployments("tekton-pipelines").Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		if !available(d) {
+			return false, nil
+		}
+	}
+	hooks, err := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, "validation.webhook.pipeline.tekton.dev", metav1.GetOptions{})
+	if err != nil {
+		return false, err
+	}
+	defaults, err := c.Client.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, "webhook.pipeline.tekton.dev", metav1.GetOptions{})
+	if err != nil {
+		return false, err
+	}
+	return len(hooks.Webhooks[0].ClientConfig.CABundle) > 0 && len(defaults.Webhooks[0].ClientConfig.CABundle) > 0, nil
+}
+
+func available(d *appsv1.Deployment) bool {
+	for _, condition := range d.Status.Conditions {
+		if condition.Type == appsv1.DeploymentAvailable && condition.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,61 @@
+package tool
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Debian unpacks Debian packages of another architecture into a folder of the user's cache and gives
+// its path. The machine's own package state is left alone. Needs apt-get and dpkg.
+func Debian(ctx context.Context, logf func(format string, args ...any), arch string, packages ...string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("unpacking Debian packages: finding the cache folder: %w", err)
+	}
+	root := filepath.Join(cache, "polyarch", "debian-"+arch+"-"+strings.Join(packages, "-"))
+	if err := os.MkdirAll(filepath.Dir(root), 0o755); err != nil {
+		return "", fmt.Errorf("unpacking Debian packages: %w", err)
+	}
+	unlock, err := lock(root + ".lock")
+	if err != nil {
+		return "", fmt.Errorf("unpacking Debian packages: %w", err)
+	}
+	defer unlock()
+	if _, err := os.Stat(root); err == nil {
+		return root, nil
+	}
+	logf("unpacking %s of Debian for %s into %s", strings.Join(packages, ", "), arch, root)
+	work, err := os.MkdirTemp(filepath.Dir(root), "debian-")
+	if err != nil {
+		return "", fmt.Errorf("unpacking Debian packages: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := unpack(ctx, work, arch, packages); err != nil {
+		return "", fmt.Errorf("unpacking Debian packages: %w", err)
+	}
+	return root, os.Rename(filepath.Join(work, "root"), root)
+}
+
+// unpack has apt check the packages' signatures, with its lists and archives in folders of work.
+func unpack(ctx context.Context, work, arch string, packages []string) error {
+	script := `
+set -e
+mkdir -p state/lists/partial cache/archives/partial debs root
+set -- -qq -o APT::Architecture="$ARCH" -o APT::Architectures="$ARCH" -o APT::Sandbox::User=root \
+  -o Dir::State="$PWD/state" -o Dir::State::status=/dev/null -o Dir::Cache="$PWD/cache"
+apt-get "$@" update
+cd debs
+apt-get "$@" download $PACKAGES
+for deb in *.deb; do dpkg -x "$deb" ../root; done`
+	cmd := exec.CommandContext(ctx, "sh", "-c", script)
+	cmd.Dir = work
+	cmd.Env = append(os.Environ(), "ARCH="+arch, "PACKAGES="+strings.Join(packages, " "))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("running apt-get and dpkg: %w\n%s", err, out)
+	}
+	return nil
+}
