@@ -27,7 +27,7 @@ type config struct {
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Clusters")
 	fs.Var(&c.files, "from-file", "nodes from a `FILE`, as kubectl get nodes -o json or -o yaml prints them, instead of from a cluster; - is standard input; can be repeated")
-	fs.String(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE`; without it $KUBECONFIG, then ~/.kube/config, then the service account of the pod")
+	fs.String(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE`, or a folder with a file named kubeconfig; without it $KUBECONFIG, then ~/.kube/config, then the service account of the pod")
 	fs.Var(&c.contexts, "context", "`CONTEXT` of the kubeconfig instead of the current one; can be repeated, for the platforms of all these clusters")
 	fs.Duration(&c.timeout, "timeout", time.Minute, "give up after `TIME`")
 	fs.Group("Platforms")

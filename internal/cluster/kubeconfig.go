@@ -103,7 +103,9 @@ func (a Access) files() (*clientcmd.ClientConfigLoadingRules, error) {
 		from = "KUBECONFIG"
 		paths = slices.DeleteFunc(filepath.SplitList(a.Getenv("KUBECONFIG")), func(p string) bool { return p == "" })
 	}
-	for _, p := range paths {
+	for i, p := range paths {
+		p = inFolder(p)
+		paths[i] = p
 		f, err := os.Open(p)
 		if err != nil {
 			return nil, exit.Failf("reading kubeconfig %s: %w", p, cause(err)).Hint("%s names this file", from)
@@ -127,6 +129,15 @@ func (a Access) files() (*clientcmd.ClientConfigLoadingRules, error) {
 		paths = []string{p}
 	}
 	return &clientcmd.ClientConfigLoadingRules{Precedence: paths}, nil
+}
+
+// inFolder gives the kubeconfig in the folder p, which is how a pipeline mounts
+// a Secret, or p itself where it is no folder.
+func inFolder(p string) string {
+	if i, err := os.Stat(p); err != nil || !i.IsDir() {
+		return p
+	}
+	return filepath.Join(p, "kubeconfig")
 }
 
 // inCluster gives the configuration of a pod's service account.

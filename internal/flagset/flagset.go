@@ -120,6 +120,7 @@ var ErrHelp = flag.ErrHelp
 
 // Parse reads flags, wherever they stand between the arguments, and gives the
 // arguments before "--" and those after it; after is nil without a "--".
+// The words of a flag that is a list can stand between "--name=[" and "]".
 func (s *Set) Parse(argv []string) (args, after []string, err error) {
 	for len(argv) > 0 {
 		if argv[0] == "--" {
@@ -129,6 +130,18 @@ func (s *Set) Parse(argv []string) (args, after []string, err error) {
 			args, argv = append(args, a), argv[1:]
 			continue
 		}
+		if name, items, rest, ok := s.list(argv); ok {
+			if rest == nil {
+				return nil, nil, exit.Usagef("flag --%s: the list that [ opens has no ]", name)
+			}
+			for _, item := range items {
+				if err := s.flags.Parse([]string{"--" + name + "=" + item}); err != nil {
+					return nil, nil, s.explain("--"+name, err)
+				}
+			}
+			argv = rest
+			continue
+		}
 		one := s.span(argv)
 		if err := s.flags.Parse(argv[:one]); err != nil {
 			return nil, nil, s.explain(argv[0], err)
@@ -136,6 +149,24 @@ func (s *Set) Parse(argv []string) (args, after []string, err error) {
 		argv = argv[one:]
 	}
 	return args, nil, nil
+}
+
+// list reads the words of --name=[ a b ] at the front of argv: Tekton puts the
+// items of an array parameter into the arguments one by one, and none of them
+// for an empty array. Without a ] rest is nil.
+func (s *Set) list(argv []string) (name string, items, rest []string, ok bool) {
+	name, ok = strings.CutSuffix(strings.TrimLeft(argv[0], "-"), "=[")
+	f := s.flags.Lookup(name)
+	if !ok || f == nil {
+		return name, nil, nil, false
+	}
+	if _, many := f.Value.(interface{ Repeatable() }); !many {
+		return name, nil, nil, false
+	}
+	if end := slices.Index(argv, "]"); end > 0 {
+		return name, argv[1:end], argv[end+1:], true
+	}
+	return name, nil, nil, true
 }
 
 // span gives how many words the flag at the front of argv takes.

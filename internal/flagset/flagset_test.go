@@ -50,6 +50,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestParseLists(t *testing.T) {
+	v, s := set()
+	args, after, err := s.Parse([]string{"--word=[", "x", "y,z", "]", "a", "--line=[", "--k=[ b", "-", "]", "--word=[", "]", "--name=[", "b", "]", "--", "--word=["})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &values{name: "[", mode: "all", words: Words{"x", "y", "z"}, lines: Lines{"--k=[ b", "-"}}
+	if d := cmp.Diff(want, v, cmp.AllowUnexported(values{})); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([][]string{{"a", "b", "]"}, {"--word=["}}, [][]string{args, after}); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for line, want := range map[string]string{
 		"--nmae x":    "unknown flag --nmae",
@@ -58,6 +73,7 @@ func TestParseErrors(t *testing.T) {
 		"--mode some": "flag --mode: it takes all or one",
 		"--on=maybe":  "flag --on is a switch",
 		"--word [1]":  `flag --word: "[1]" starts with [`,
+		"--word=[ a":  "flag --word: the list that [ opens has no ]",
 	} {
 		_, s := set()
 		_, _, err := s.Parse(strings.Fields(line))

@@ -61,8 +61,12 @@ func (l List) Strings() []string {
 	return s
 }
 
-// Set makes a *List a flag.Value; naming the flag again adds platforms.
+// Set makes a *List a flag.Value; naming the flag again adds platforms. A
+// blank value adds none: pipelines pass one for a parameter that is not given.
 func (l *List) Set(s string) error {
+	if strings.TrimSpace(s) == "" {
+		return nil
+	}
 	more, err := ParseList(s)
 	if err != nil {
 		return err

@@ -172,6 +172,18 @@ func FuzzParse(f *testing.F) {
 }
 
 // A list that is accepted is sorted, free of duplicates, and reads back as itself.
+func TestBlankFlagAddsNothing(t *testing.T) {
+	var l List
+	for _, s := range []string{"", " \n", "arm64", ""} {
+		if err := l.Set(s); err != nil {
+			t.Errorf("Set(%q): %v", s, err)
+		}
+	}
+	if got := l.String(); got != "linux/arm64" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func FuzzParseList(f *testing.F) {
 	for _, s := range []string{"linux/amd64,linux/arm64", `["arm64","amd64"]`, "arm64\namd64 , x86_64", "[", "[]"} {
 		f.Add(s)
