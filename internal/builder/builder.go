@@ -6,7 +6,7 @@
 package builder
 
 import (
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,11 +21,14 @@ type Builder struct {
 	Program string   // what has to be on the PATH; empty if the user names it
 	Remedy  string   // how to get Program, one sentence
 	Once    bool     // one call builds all platforms, as one index
-	Alone   bool     // two calls at a time would get in each other's way
 	Options []Option // those it has; naming another is an error
+	Scratch string   // where the files of its calls have to be; empty: anywhere
 	// Instead says, for an option that it lacks, how to get the same.
 	Instead map[Option]string
 
+	// alone reports whether two calls at a time would get in each other's way;
+	// nil: they do not.
+	alone func(Host) bool
 	// plan gives the commands of one call. It reads nothing but r and leg.
 	plan func(r Request, leg Leg) (Build, error)
 }
@@ -73,6 +76,7 @@ type Host struct {
 	Getenv   func(string) string
 	Look     func(program string) bool // is it on the PATH?
 	Exists   func(path string) bool
+	Read     func(path string) string // a file's text; empty if there is none
 }
 
 // A Leg is one call of a builder: for one platform, or for all.
@@ -113,7 +117,10 @@ type Pushed struct {
 
 // builders in the order in which help names them.
 func builders() []Builder {
-	return []Builder{custom()}
+	return []Builder{
+		docker(), buildx(), buildkit(), buildah(), kaniko(), ko(),
+		jibMaven(), jibGradle(), bazel(), pack(), gcb(), custom(),
+	}
 }
 
 // Names gives the names of all builders.
@@ -139,6 +146,9 @@ func Lookup(name string) (Builder, error) {
 	return Builder{}, e
 }
 
+// Alone reports whether b builds one platform at a time.
+func (b Builder) Alone(h Host) bool { return b.alone != nil && b.alone(h) }
+
 // Has reports whether b has the option.
 func (b Builder) Has(o Option) bool { return slices.Contains(b.Options, o) }
 
@@ -157,16 +167,12 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 	}
 	var legs []Leg
 	for _, ps := range groups {
-		slugs := make([]string, len(ps))
-		for i, p := range ps {
-			slugs[i] = p.Slug()
-		}
-		slug := strings.Join(slugs, "_")
-		tag := r.Tag + "_" + slug
+		leg := Leg{Name: ps.String(), Platforms: ps}
+		tag := r.Tag + "_" + leg.slug()
 		if len(tag) > 128 {
 			return nil, exit.Usagef("naming the build for %s: its tag %s is longer than 128 characters", ps, tag).Hint("give a shorter --tag first")
 		}
-		leg := Leg{Name: ps.String(), Platforms: ps, Ref: r.Image + ":" + tag, Dir: dir + string(os.PathSeparator) + slug}
+		leg.Ref, leg.Dir = r.Image+":"+tag, filepath.Join(dir, leg.slug())
 		build, err := b.plan(r, leg)
 		if err != nil {
 			return nil, err

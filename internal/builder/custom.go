@@ -3,7 +3,6 @@ package builder
 import (
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // LayoutVariable names, in the environment of a custom command, a folder in
@@ -20,7 +19,6 @@ func custom() Builder {
 		Instead: map[Option]string{BuildArg: "write it into the command after --", Dockerfile: "write it into the command after --", Target: "write it into the command after --", Secret: "the command sees this program's environment"},
 		plan: func(r Request, leg Leg) (Build, error) {
 			layout := filepath.Join(leg.Dir, "layout")
-			_, tag, _ := strings.Cut(strings.TrimPrefix(leg.Ref, r.Image), ":")
 			return Build{
 				Folders: []string{layout},
 				Steps: []Step{{
@@ -34,7 +32,7 @@ func custom() Builder {
 						"PLATFORM=" + leg.Platforms.String(),
 						"SKIP_TEST=false",
 						"IMAGE_REPO=" + r.Image,
-						"IMAGE_TAG=" + tag,
+						"IMAGE_TAG=" + leg.tag(),
 						LayoutVariable + "=" + layout,
 					},
 				}},

@@ -43,12 +43,8 @@ type Runner struct {
 func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	jobs := max(1, r.Jobs)
-	if r.Builder.Alone {
-		jobs = 1
-	}
 	results := make([]Result, len(legs))
-	turn := make(chan struct{}, jobs)
+	turn := make(chan struct{}, max(1, r.Jobs))
 	var wg sync.WaitGroup
 	var once sync.Once
 	var first error

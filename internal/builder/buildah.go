@@ -1,0 +1,60 @@
+package builder
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// buildah runs buildah build and buildah push.
+func buildah() Builder {
+	return Builder{
+		Name:    "buildah",
+		Program: "buildah",
+		Remedy:  "install buildah, or run in its image, quay.io/buildah/stable",
+		Options: []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+		plan: func(r Request, leg Leg) (Build, error) {
+			digest := filepath.Join(leg.Dir, "digest")
+			argv := []string{"buildah", "build", "--platform", leg.Platforms.String(), "--tag", leg.Ref}
+			// Before 1.29 it expands FROM --platform=$BUILDPLATFORM to nothing, with a
+			// warning, and the compiler that was meant to run here is emulated.
+			if !r.hasBuildArg("BUILDPLATFORM") {
+				argv = append(argv, "--build-arg", "BUILDPLATFORM="+r.Host.Platform.String())
+			}
+			argv = append(argv, r.dockerfileFlags("--file")...)
+			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
+			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
+			argv = append(argv, r.Args...)
+			push := []string{"buildah", "push", "--digestfile", digest}
+			if r.PlainHTTP {
+				push = append(push, "--tls-verify=false")
+			}
+			env := dockerCredentials(r.Host)
+			return Build{
+				Steps: []Step{
+					{Argv: append(argv, r.Context), Env: env},
+					{Argv: append(push, leg.Ref, "docker://"+leg.Ref), Env: env},
+				},
+				Collect: digestInFile(digest),
+			}, nil
+		},
+	}
+}
+
+// dockerCredentials points buildah, which does not look at DOCKER_CONFIG, to
+// the credentials there.
+func dockerCredentials(h Host) []string {
+	dir := h.Getenv("DOCKER_CONFIG")
+	if dir == "" || h.Getenv("REGISTRY_AUTH_FILE") != "" {
+		return nil
+	}
+	file := filepath.Join(dir, "config.json")
+	if !h.Exists(file) {
+		return nil
+	}
+	return []string{"REGISTRY_AUTH_FILE=" + file}
+}
+
+func (r Request) hasBuildArg(name string) bool {
+	return slices.ContainsFunc(r.BuildArgs, func(a string) bool { return a == name || strings.HasPrefix(a, name+"=") })
+}

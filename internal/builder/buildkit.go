@@ -1,0 +1,75 @@
+package builder
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+const (
+	buildkitSocket = "/run/buildkit/buildkitd.sock" // where buildctl looks by itself
+	daemonless     = "buildctl-daemonless.sh"       // of BuildKit's image: a daemon for one build
+)
+
+// buildkit runs buildctl with the daemon at BUILDKIT_HOST or the usual socket.
+// Where neither is, BuildKit's own script brings a daemon for each call; its
+// daemons share a state folder, which one at a time can lock.
+func buildkit() Builder {
+	return Builder{
+		Name:    "buildkit",
+		Program: "buildctl",
+		Remedy:  "install BuildKit, or run in its image, moby/buildkit",
+		Options: []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+		alone:   func(h Host) bool { return buildctl(h) == daemonless },
+		plan: func(r Request, leg Leg) (Build, error) {
+			metadata := filepath.Join(leg.Dir, "metadata.json")
+			folder, name := r.Context, "Dockerfile"
+			if r.Dockerfile != "" {
+				folder, name = filepath.Split(r.Dockerfile)
+				folder = filepath.Clean(folder)
+			}
+			output := "type=image,name=" + leg.Ref + ",push=true"
+			if r.PlainHTTP {
+				output += ",registry.insecure=true"
+			}
+			argv := []string{buildctl(r.Host), "build", "--progress=plain", "--frontend", "dockerfile.v0",
+				"--local", "context=" + r.Context, "--local", "dockerfile=" + folder,
+				"--opt", "filename=" + name, "--opt", "platform=" + leg.Platforms.String(),
+				"--output", output, "--metadata-file", metadata}
+			if r.Target != "" {
+				argv = append(argv, "--opt", "target="+r.Target)
+			}
+			for _, a := range r.BuildArgs {
+				if !strings.Contains(a, "=") {
+					a += "=" + r.Host.Getenv(a)
+				}
+				argv = append(argv, "--opt", "build-arg:"+a)
+			}
+			argv = append(argv, each("--secret", r.Secrets)...)
+			argv = append(argv, each("--import-cache", registryCache(leg.cache(r.CacheFrom)))...)
+			argv = append(argv, each("--export-cache", registryCache(leg.cache(r.CacheTo)))...)
+			return Build{
+				Steps:   []Step{{Argv: append(argv, r.Args...)}},
+				Collect: digestInMetadata(metadata),
+			}, nil
+		},
+	}
+}
+
+func buildctl(h Host) string {
+	if h.Getenv("BUILDKIT_HOST") == "" && !h.Exists(buildkitSocket) && h.Look(daemonless) {
+		return daemonless
+	}
+	return "buildctl"
+}
+
+// registryCache spells out what buildx takes in short: a reference alone.
+func registryCache(caches []string) []string {
+	var long []string
+	for _, c := range caches {
+		if !strings.Contains(c, "=") {
+			c = "type=registry,ref=" + c
+		}
+		long = append(long, c)
+	}
+	return long
+}

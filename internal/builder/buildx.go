@@ -1,0 +1,36 @@
+package builder
+
+import "path/filepath"
+
+// buildx runs docker buildx build, or the plugin by itself. What it builds
+// with (a container, a remote BuildKit, Kubernetes) is the user's choice of a
+// builder instance.
+func buildx() Builder {
+	return Builder{
+		Name:    "buildx",
+		Program: "docker",
+		Remedy:  "install Docker with its buildx plugin, or use another --builder",
+		Options: []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+		plan: func(r Request, leg Leg) (Build, error) {
+			argv := []string{"docker", "buildx"}
+			if r.Host.Look("buildx") {
+				argv = []string{"buildx"}
+			}
+			metadata := filepath.Join(leg.Dir, "metadata.json")
+			output := "type=registry"
+			if r.PlainHTTP {
+				output += ",registry.insecure=true"
+			}
+			argv = append(argv, "build", "--progress=plain", "--platform", leg.Platforms.String(),
+				"--tag", leg.Ref, "--output", output, "--metadata-file", metadata)
+			argv = append(argv, r.dockerfileFlags("--file")...)
+			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
+			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
+			argv = append(argv, r.Args...)
+			return Build{
+				Steps:   []Step{{Argv: append(argv, r.Context)}},
+				Collect: digestInMetadata(metadata),
+			}, nil
+		},
+	}
+}

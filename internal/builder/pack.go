@@ -1,0 +1,35 @@
+package builder
+
+import (
+	"regexp"
+	"strings"
+)
+
+// publishedLine is the lifecycle's line after an export to a registry.
+var publishedLine = regexp.MustCompile(`\*\*\* Images \((sha256:[0-9a-f]{64})\)`)
+
+// pack runs Cloud Native Buildpacks. The builder image decides the platform:
+// one that has a single architecture builds that, whatever it is asked for,
+// and exits 0; the check of the pushed image refuses the result.
+func pack() Builder {
+	return Builder{
+		Name:    "pack",
+		Program: "pack",
+		Remedy:  "install pack: buildpacks.io/docs/for-platform-operators/how-to/integrate-ci/pack",
+		Instead: map[Option]string{
+			BuildArg:  "buildpacks read variables: --builder-arg --env=NAME=VALUE",
+			CacheFrom: "--builder-arg --cache-image=REFERENCE", CacheTo: "--builder-arg --cache-image=REFERENCE",
+			Dockerfile: "buildpacks need no Dockerfile",
+		},
+		plan: func(r Request, leg Leg) (Build, error) {
+			argv := []string{"pack", "build", leg.Ref, "--path", r.Context, "--platform", leg.Platforms.String(), "--publish", "--no-color"}
+			if host, _, _ := strings.Cut(r.Image, "/"); r.PlainHTTP && !r.Loopback {
+				argv = append(argv, "--insecure-registry", host)
+			}
+			return Build{
+				Steps:   []Step{{Argv: append(argv, r.Args...)}},
+				Collect: digestLine(publishedLine),
+			}, nil
+		},
+	}
+}
