@@ -23,6 +23,7 @@ type config struct {
 	wait      time.Duration
 	artifacts string
 	name      string
+	build     building
 }
 
 func (c *config) flags(fs *flagset.Set) {
@@ -32,6 +33,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing")
 	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH` that inject-affinity --artifacts and skaffold deploy --build-artifacts read")
 	fs.String(&c.name, "name", "", "the `NAME` that manifests have for the image, for the artifacts file (default: what --image says, without a tag)")
+	c.build.flags(fs)
 	fs.Group("Registry")
 	fs.Var(&c.insecure, "insecure-registry", "reach these `HOSTS` over plain HTTP; loopback is reached so without it; can be repeated")
 	fs.Duration(&c.timeout, "timeout", 10*time.Minute, "give up after this `TIME`")
@@ -43,17 +45,32 @@ func program() command.Program {
 	return command.Program{
 		Name:    "stitch-index",
 		Summary: "one image index of the images built for each platform",
-		Usage:   "--image REPOSITORY --tag TAG REF[=PLATFORM]…",
+		Usage: `--image REPOSITORY --tag TAG REF[=PLATFORM]…
+--image REPOSITORY --tag TAG --platform PLATFORMS [REF[=PLATFORM]…] -- COMMAND…`,
 		Details: `
 REF is REPO:TAG or REPO@sha256:…. The platform of an image is what its config
 says; one that is declared must agree with it. All sources are checked before
-anything is written, and the tags move last.`,
+anything is written, and the tags move last.
+
+COMMAND is run once for each platform, in the folder --context, with
+  PLATFORM, PLATFORMS  what to build for, linux/arm64
+  IMAGE                what to push, HOST/PATH:v1_linux_arm64
+  IMAGE_REPO, IMAGE_TAG  its two parts
+  PUSH_IMAGE           true
+  BUILD_CONTEXT        the folder, as an absolute path
+  SKIP_TEST            false
+  OCI_LAYOUT           an empty folder
+as Skaffold runs its custom builders. It pushes IMAGE, or it leaves the image in
+OCI_LAYOUT as an OCI image layout, which is then pushed for it.`,
 		Example: `
 # two images into one index under two tags
 stitch-index --image ghcr.io/me/app --tag v1,latest ghcr.io/me/app:v1_linux_amd64 ghcr.io/me/app:v1_linux_arm64
 
 # the same, in a Tekton step
-stitch-index --image $(params.image) --tag v1 --result image-url=$(results.IMAGE_URL.path) …`,
+stitch-index --image $(params.image) --tag v1 --result image-url=$(results.IMAGE_URL.path) …
+
+# build both with a script of your own, then stitch them
+stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 -- ./build.sh`,
 		Results: []output.Spec{
 			{Name: "image-url", Description: "the index by its first tag, REPO:TAG"},
 			{Name: "image-digest", Description: "the digest of the index"},
@@ -67,8 +84,8 @@ stitch-index --image $(params.image) --tag v1 --result image-url=$(results.IMAGE
 }
 
 func run(ctx context.Context, env *command.Env, c *config) error {
-	if env.Command != nil {
-		return exit.Usagef("it takes no command after --")
+	if err := c.build.check(env); err != nil {
+		return err
 	}
 	var sources []index.Source
 	for _, a := range env.Args {
@@ -77,6 +94,13 @@ func run(ctx context.Context, env *command.Env, c *config) error {
 			return err
 		}
 		sources = append(sources, s)
+	}
+	if len(c.build.platforms) > 0 {
+		built, err := build(ctx, env, c)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, built...)
 	}
 	return stitch(ctx, env, c, sources)
 }
