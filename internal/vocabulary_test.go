@@ -43,7 +43,8 @@ func vocabularies(t *testing.T) []vocabulary {
 // differ are the flags that take another kind of value in each binary, with
 // the reason.
 var differ = map[string]string{
-	"image": "the repository an index is pushed to; a built image that manifests name",
+	"context": "of a kubeconfig, as kubectl has it; of a build, as docker build has it",
+	"image":   "the repository an index is pushed to; a built image that manifests name",
 }
 
 // One word means one thing: a flag that two binaries share takes the same kind
