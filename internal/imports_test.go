@@ -26,7 +26,8 @@ var layers = map[string][]string{
 	"internal/imagetest":  {"internal/platform"}, // for tests alone
 	// images
 	"internal/registry": {"internal/exit", "internal/text"},
-	"internal/index":    {"internal/exit", "internal/platform", "internal/registry"},
+	"internal/program":  {"internal/platform"},
+	"internal/index":    {"internal/exit", "internal/platform", "internal/program", "internal/registry"},
 	// building
 	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},
 	"internal/artifacts": {"internal/exit", "internal/platform"},

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,8 @@ type child struct {
 	Size      int64             `json:"size"` // of the manifest, in bytes
 	MediaType string            `json:"mediaType"`
 	Source    string            `json:"source"`
+	Verified  bool              `json:"verified"` // programs were found and are for the platform
+	Programs  []index.Program   `json:"programs,omitempty"`
 	Notes     []string          `json:"notes,omitempty"`
 }
 
@@ -55,7 +58,7 @@ func report(repo registry.Repository, tags []string, dryRun bool, r *index.Resul
 	for _, i := range r.Images {
 		images = append(images, repo.Digest(i.Descriptor.Digest).String())
 		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
-		doc.Images = append(doc.Images, child{
+		one := child{
 			Platform:  i.Platform,
 			OSVersion: i.Descriptor.Platform.OSVersion,
 			Digest:    i.Descriptor.Digest,
@@ -63,7 +66,12 @@ func report(repo registry.Repository, tags []string, dryRun bool, r *index.Resul
 			MediaType: string(i.Descriptor.MediaType),
 			Source:    i.Source.Ref,
 			Notes:     i.Source.Notes,
-		})
+		}
+		if v := i.Verification; v != nil {
+			one.Verified, one.Programs = len(v.Programs) > 0, v.Programs
+			one.Notes = append(slices.Clone(one.Notes), v.Notes...)
+		}
+		doc.Images = append(doc.Images, one)
 	}
 	head := doc.ImageURL + "@" + doc.Digest.String()
 	if dryRun {

@@ -24,6 +24,7 @@ type config struct {
 	artifacts string
 	name      string
 	build     building
+	verify    string
 }
 
 func (c *config) flags(fs *flagset.Set) {
@@ -31,6 +32,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.String(&c.image, "image", "", "the `REPOSITORY` of the index, HOST/PATH; HOST/PATH:TAG names a tag as well")
 	fs.Var(&c.tags, "tag", "`TAGS` of the index, separated by commas or blanks; can be repeated")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing")
+	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image whose programs are for another platform than its config says: look at what it starts, at the folders of PATH as well, or trust it (then a declared platform is not compared with the config either)")
 	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH` that inject-affinity --artifacts and skaffold deploy --build-artifacts read")
 	fs.String(&c.name, "name", "", "the `NAME` that manifests have for the image, for the artifacts file (default: what --image says, without a tag)")
 	c.build.flags(fs)

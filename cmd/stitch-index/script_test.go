@@ -15,6 +15,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/imagetest"
+	"github.com/polyarch/polyarch/internal/platform"
 )
 
 func TestMain(m *testing.M) {
@@ -26,10 +27,10 @@ func TestMain(m *testing.M) {
 
 // Each script has a registry of its own at $REGISTRY. The command
 //
-//	image REF PLATFORM [docker] [NAME=VALUE…]
+//	image REF PLATFORM [docker] [program=ARCH] [text=TEXT] [digest=NAME]
 //
-// pushes an image there and sets a variable to its digest if asked to by
-// digest=NAME.
+// pushes an image there that starts /app, a program for ARCH or a script, and
+// sets the variable NAME to its digest.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -74,23 +75,33 @@ func makeImage() {
 
 func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: image REF PLATFORM [docker] [digest=NAME]")
+		ts.Fatalf("usage: image REF PLATFORM [docker] [program=ARCH] [text=TEXT] [digest=NAME]")
 	}
-	spec := imagetest.Spec{Platform: args[1], Layers: [][]imagetest.File{imagetest.Files(map[string]string{"app.txt": args[1]})}}
-	digest := ""
+	spec, digest := imagetest.Spec{Platform: args[1], Entrypoint: []string{"/app"}}, ""
+	text, arch := "text", "amd64"
+	if p, err := platform.Parse(args[1]); err == nil {
+		arch = p.Arch
+	}
 	for _, a := range args[2:] {
 		name, value, _ := strings.Cut(a, "=")
 		switch name {
 		case "docker":
 			spec.Docker = true
+		case "program":
+			arch = value
+		case "text":
+			text = value
 		case "digest":
 			digest = value
-		case "text":
-			spec.Layers[0][0].Body = value
 		default:
 			ts.Fatalf("unknown word %q", a)
 		}
 	}
+	app := "#!/bin/sh\n"
+	if arch != "script" {
+		app = imagetest.ELF(arch, 0x05000000)
+	}
+	spec.Layers = [][]imagetest.File{imagetest.Files(map[string]string{"etc/a.txt": text}), imagetest.Files(map[string]string{"app": app})}
 	d, err := spec.Push(args[0])
 	ts.Check(err)
 	if digest != "" {

@@ -24,11 +24,19 @@ func stitch(ctx context.Context, env *command.Env, c *config, sources []index.So
 		Sources: sources,
 		Target:  repo,
 		Tags:    tags,
+		Verify:  index.Verify(c.verify),
 		DryRun:  c.dryRun,
 		Hold:    command.Hold,
 	})
 	if err != nil {
 		return err
+	}
+	for _, i := range r.Images {
+		if i.Verification != nil {
+			for _, n := range i.Verification.Notes {
+				env.Log.Infof("note: %s: not verified: %s", i.Source.Ref, n)
+			}
+		}
 	}
 	out := report(repo, tags, c.dryRun, r)
 	if c.artifacts != "" {

@@ -28,7 +28,7 @@ func check(images []*Image) error {
 			}
 		}
 	}
-	return nil
+	return misfits(images)
 }
 
 // samePlatform reports whether a client could not choose between two images.

@@ -24,6 +24,8 @@ type Image struct {
 	Platform   platform.Platform
 	Descriptor v1.Descriptor // as it stands in the index
 
+	Verification *Verification // nil if it was not verified
+
 	config *config // nil if it was not read
 }
 
@@ -35,6 +37,12 @@ type config struct {
 	Variant      string   `json:"variant"`
 	OSVersion    string   `json:"os.version"`
 	OSFeatures   []string `json:"os.features"`
+	Config       struct {
+		Entrypoint []string
+		Cmd        []string
+		Env        []string
+		WorkingDir string
+	} `json:"config"`
 }
 
 // manifest is an image manifest or an index, whichever the bytes are.

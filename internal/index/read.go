@@ -43,16 +43,40 @@ func (s *stitching) readImage(ctx context.Context, src Source) (*Image, error) {
 		return nil, exit.Failf("reading %s: it is an index", src.Ref).Hint("name the images in it, one for each platform")
 	}
 	i := &Image{Source: src, Repository: ref.Repository, Manifest: m, Config: *doc.Config, Layers: doc.Layers}
-	b, err := s.Client.Blob(ctx, ref.Repository, *doc.Config)
-	if err != nil {
-		return nil, err
+	if src.Platform != nil && src.Platform.OS != "windows" && s.Verify == VerifyOff { // a Windows image's os.version is in its config
+		return i, i.describe()
 	}
-	i.config = &config{}
-	if err := decode(b, i.config); err != nil {
-		return nil, exit.Failf("reading the config of %s: %w", src.Ref, err)
+	if err := s.look(ctx, i); err != nil {
+		return nil, err
 	}
 	if err := i.describe(); err != nil {
 		return nil, exit.Failf("reading %s: %w", src.Ref, err)
 	}
 	return i, nil
+}
+
+// look reads the image's config and, at the same time, its layers.
+func (s *stitching) look(ctx context.Context, i *Image) error {
+	ready := make(chan *config, 1)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		b, err := s.Client.Blob(ctx, i.Repository, i.Config)
+		if err != nil {
+			return err
+		}
+		c := &config{}
+		if err := decode(b, c); err != nil {
+			return exit.Failf("reading the config of %s: %w", i.Source.Ref, err)
+		}
+		i.config = c
+		ready <- c
+		return nil
+	})
+	if s.Verify != VerifyOff {
+		g.Go(func() (err error) {
+			i.Verification, err = s.inspect(ctx, i, ready)
+			return err
+		})
+	}
+	return g.Wait()
 }

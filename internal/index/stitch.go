@@ -18,6 +18,7 @@ type Job struct {
 	Sources []Source
 	Target  registry.Repository
 	Tags    []string
+	Verify  Verify
 	DryRun  bool // read and check everything, write nothing
 
 	// Hold is called before the first tag moves; the tags are moved, or moved

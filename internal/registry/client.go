@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,7 @@ type request struct {
 	wait bool                       // 404 may go away
 	once bool                       // sending it again needs more than a new body
 	read func(*http.Response) error // takes the answer's body; nil drops it
+	keep bool                       // read closes the body, later
 
 	token bool   // sent to a token service, not to the registry
 	basic string // Authorization for the token service; may be empty
@@ -217,26 +219,28 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 		to = h.url("/v2/"+r.repo.Path+"/"+r.path, r.query)
 	}
 	ctx, watch := newWatch(ctx, c.o.Stall)
-	defer watch.stop()
 	home, header := h.url("", nil), auth.header
 	if r.token {
 		home, header = r.at, r.basic
 	}
 	resp, err := c.follow(ctx, r, to, home, header, watch)
 	if err != nil {
+		defer watch.stop()
 		return watch.explain(err)
 	}
-	defer resp.Body.Close()
+	watch.timer.Stop()
 	auth.done() // the host has answered: others need not wait for what it says
-	resp.Body = watch.body(resp.Body)
-	for _, ok := range r.ok {
-		if resp.StatusCode == ok {
-			if r.read == nil {
-				io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
-				return nil
-			}
-			return watch.explain(r.read(resp))
+	resp.Body = &receiving{resp.Body, watch}
+	if r.keep && slices.Contains(r.ok, resp.StatusCode) {
+		return r.read(resp)
+	}
+	defer resp.Body.Close()
+	if slices.Contains(r.ok, resp.StatusCode) {
+		if r.read == nil {
+			io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+			return nil
 		}
+		return r.read(resp)
 	}
 	status := newStatusError(resp)
 	if status.plainToTLS() && r.at == nil && h.tls() {
@@ -257,7 +261,7 @@ func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth 
 			if err != nil {
 				return nil, err
 			}
-			body = watch.body(b)
+			body = &sending{b, watch}
 		}
 		req, err := http.NewRequestWithContext(ctx, r.method, to.String(), body)
 		if err != nil {

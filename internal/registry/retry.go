@@ -149,18 +149,36 @@ func (w *watch) explain(err error) error {
 	return err
 }
 
-// body lets what is read through it count as movement.
-func (w *watch) body(rc io.ReadCloser) io.ReadCloser { return &watched{rc, w} }
-
-type watched struct {
+// A sending body is watched between its reads: reading it is its source's
+// business, what comes after is the connection's.
+type sending struct {
 	io.ReadCloser
 	w *watch
 }
 
-func (b *watched) Read(p []byte) (int, error) {
+func (b *sending) Read(p []byte) (int, error) {
+	b.w.timer.Stop()
 	n, err := b.ReadCloser.Read(p)
-	if n > 0 {
-		b.w.timer.Reset(b.w.stall)
-	}
+	b.w.timer.Reset(b.w.stall)
 	return n, err
+}
+
+// A receiving body is watched while it is read: what comes between is its
+// reader's business.
+type receiving struct {
+	io.ReadCloser
+	w *watch
+}
+
+func (b *receiving) Read(p []byte) (int, error) {
+	b.w.timer.Reset(b.w.stall)
+	n, err := b.ReadCloser.Read(p)
+	b.w.timer.Stop()
+	return n, b.w.explain(err)
+}
+
+// Close ends the exchange.
+func (b *receiving) Close() error {
+	b.w.stop()
+	return b.ReadCloser.Close()
 }
