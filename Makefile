@@ -6,37 +6,62 @@ BINARIES := detect-arch stitch-index inject-affinity
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X github.com/polyarch/polyarch/internal/command.Version=$(VERSION) -X github.com/polyarch/polyarch/internal/command.Commit=$(COMMIT)
+
+IMAGE_REPO      ?= ghcr.io/polyarch
+IMAGE_PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7,linux/ppc64le,linux/riscv64,linux/s390x
+
 export CGO_ENABLED := 0
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build the three binaries into bin/
 	@for b in $(BINARIES); do go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/$$b; done
+
+.PHONY: demo
+demo: build ## run the main job on a recorded cluster and an embedded registry
+	@go build -trimpath -o bin/ ./hack/demo
+	@bin/demo
 
 .PHONY: test
 test: ## unit tests, script tests: what a contributor runs
 	go vet ./...
 	go test ./...
 
-.PHONY: fmt
-fmt: ## format the Go files
-	gofmt -w cmd internal hack samples
-
-.PHONY: clean
-clean: ## remove what the other targets made
-	rm -rf bin dist demo
-
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, govulncheck, actionlint, shellcheck, yamllint
 	@hack/lint.sh
+
+.PHONY: e2e
+e2e: ## real clusters, registries, builders and CI clients; root on Linux
+	@hack/e2e.sh
 
 .PHONY: docs
 docs: ## write the tables of flags and results into the documents
 	go run ./hack/docs
 
-.PHONY: e2e
-e2e: ## real clusters, registries, builders and CI clients; root on Linux
-	@hack/e2e.sh
+.PHONY: fmt
+fmt: ## format the Go files
+	gofmt -w $$(git ls-files -- '*.go' ':!*/testdata/*')
+
+.PHONY: images
+images: bin/images ## build our own images into dist/images, an OCI layout each
+	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) --output oci:dist/images/$$b -- bin/images $$b; done
+
+.PHONY: push
+push: bin/images ## build our own images and push them to IMAGE_REPO
+	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) -- bin/images $$b; done
+
+.PHONY: bin/images
+bin/images: build
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./hack/images
+
+.PHONY: release
+release: ## archives for linux, darwin, windows on amd64, arm64, with checksums
+	@go run ./hack/release --version $(VERSION) --ldflags '$(LDFLAGS)'
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf bin dist demo

@@ -80,7 +80,7 @@ func compile(name, program string, p platform.Platform) error {
 	ldflags := "-s -w -buildid= -X github.com/polyarch/polyarch/internal/command.Version=" + command.Version +
 		" -X github.com/polyarch/polyarch/internal/command.Commit=" + command.Commit
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags="+ldflags, "-o", program, "./cmd/"+name)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+p.OS, "GOARCH="+p.Arch)
+	cmd.Env = append(os.Environ(), image.GoEnv(p)...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("compiling %s for %s: %w", name, p, err)
