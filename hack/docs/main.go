@@ -5,7 +5,14 @@
 //	<!-- end -->
 //
 // are replaced by a table of that binary's flags, those after "results:" by
-// its results. With -check it changes nothing and fails on a stale table.
+// its results. In a YAML file, the lines between
+//
+//	# action-inputs: detect-arch -context stitch-index
+//	# end
+//
+// are replaced by what these binaries' flags make there, for example inputs of
+// an action, but for detect-arch's --context, which is written by hand.
+// With -check it changes nothing and fails on what is stale.
 package main
 
 import (
@@ -41,10 +48,11 @@ func run(root string, check bool) error {
 		if err != nil {
 			return err
 		}
-		if name := d.Name(); d.IsDir() && path != root && (name[0] == '.' || name == "testdata" || name == "node_modules") {
+		if name := d.Name(); d.IsDir() && path != root && (name[0] == '.' && name != ".github" || name == "testdata" || name == "node_modules") {
 			return filepath.SkipDir
 		}
-		if filepath.Ext(path) != ".md" {
+		rewrite := rewriters[filepath.Ext(path)]
+		if d.IsDir() || rewrite == nil {
 			return nil
 		}
 		old, err := os.ReadFile(path)
@@ -75,12 +83,17 @@ func run(root string, check bool) error {
 		for p := range changed {
 			names = append(names, p)
 		}
-		return fmt.Errorf("%s: a table is stale; run `make docs`", strings.Join(names, ", "))
+		return fmt.Errorf("%s: what the flags say there is stale; run `make docs`", strings.Join(names, ", "))
 	}
 	return atomicfile.WriteAll(changed)
 }
 
+var rewriters = map[string]func(string, func(string) (*help, error)) (string, error){
+	".md": rewrite, ".yml": rewriteYAML, ".yaml": rewriteYAML,
+}
+
 type help struct {
+	Name    string
 	Flags   []flagset.Info
 	Results []output.Spec
 }
@@ -96,12 +109,12 @@ func ask(root, name string) (*help, error) {
 	return &h, json.Unmarshal(out, &h)
 }
 
-var block = regexp.MustCompile(`(?s)(<!-- (flags|results): ([a-z-]+) -->\n).*?(<!-- end -->)`)
+var tableBlock = regexp.MustCompile(`(?s)(<!-- (flags|results): ([a-z-]+) -->\n).*?(<!-- end -->)`)
 
 func rewrite(doc string, ask func(string) (*help, error)) (string, error) {
 	var failed error
-	doc = block.ReplaceAllStringFunc(doc, func(s string) string {
-		m := block.FindStringSubmatch(s)
+	doc = tableBlock.ReplaceAllStringFunc(doc, func(s string) string {
+		m := tableBlock.FindStringSubmatch(s)
 		h, err := ask(m[3])
 		if err != nil {
 			failed = err

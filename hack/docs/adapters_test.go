@@ -1,0 +1,187 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/polyarch/polyarch/internal/flagset"
+)
+
+const root = "../.."
+
+// An action is what GitHub reads of an action.yml.
+type action struct {
+	Description string
+	Inputs      map[string]field
+	Outputs     map[string]field
+	Runs        struct {
+		Using string
+		Steps []step
+	}
+}
+
+type field struct{ Description, Default, Type, Value string }
+
+type step struct {
+	ID, Shell, Run string
+	WorkingDir     string `yaml:"working-directory"`
+	Env            map[string]string
+}
+
+// byHand are the inputs that are no flags: arguments, and what is about the
+// action itself.
+var byHand = map[string][]string{
+	"detect-arch":     {"working-directory", "version", "releases"},
+	"stitch-index":    {"sources", "command", "working-directory", "version", "releases"},
+	"inject-affinity": {"files", "working-directory", "version", "releases"},
+}
+
+// renamed are flags that the root action offers under another name, or not at
+// all, since two programs mean different things by them.
+var renamed = map[string]string{
+	"detect-arch context":   "kube-context",
+	"inject-affinity image": "",
+}
+
+func TestActionsSayWhatTheFlagsSay(t *testing.T) {
+	whole := readAction(t, "action.yml")
+	wanted := []string{"step"}
+	for _, program := range slices.Sorted(maps.Keys(byHand)) {
+		h, err := ask(root, program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := "actions/" + program + "/action.yml"
+		a := readAction(t, path)
+		names := slices.Clone(byHand[program])
+		wanted = append(wanted, names...)
+		for _, in := range inputs([]*help{h}) {
+			names = append(names, in.Name)
+			got := a.Inputs[in.Name]
+			if got.Default != in.Default || got.Description != in.Description {
+				t.Errorf("%s: input %s is %q with the default %q, the flag %q with %q", path, in.Name, got.Description, got.Default, in.Description, in.Default)
+			}
+			if a.Runs.Steps[0].Env[variable(in.Name)] != "${{ inputs."+in.Name+" }}" {
+				t.Errorf("%s: input %s does not reach the program", path, in.Name)
+			}
+			name, other := renamed[program+" "+in.Name]
+			if !other {
+				name = in.Name
+			}
+			if name == "" {
+				continue
+			}
+			wanted = append(wanted, name)
+			if got := whole.Inputs[name]; !other && (got.Default != in.Default && got.Default != "" || !strings.Contains(got.Description, in.Description)) {
+				t.Errorf("action.yml: input %s is %q with the default %q, %s's flag %q with %q", name, got.Description, got.Default, program, in.Description, in.Default)
+			}
+			i := slices.IndexFunc(whole.Runs.Steps, func(s step) bool { return s.ID == program })
+			if !strings.Contains(whole.Runs.Steps[i].Env[variable(in.Name)], "inputs."+name) {
+				t.Errorf("action.yml: input %s does not reach %s", name, program)
+			}
+		}
+		same(t, path+": inputs", names, slices.Collect(maps.Keys(a.Inputs)))
+		names = nil
+		for _, r := range h.Results {
+			names = append(names, r.Name)
+			if got := a.Outputs[r.Name]; got.Description != r.Description || got.Value != "${{ steps."+program+".outputs."+r.Name+" }}" {
+				t.Errorf("%s: output %s is %+v, the result %q", path, r.Name, got, r.Description)
+			}
+			if got := whole.Outputs[r.Name]; !strings.Contains(got.Value, "steps."+program+".outputs."+r.Name) {
+				t.Errorf("action.yml: output %s does not come from %s", r.Name, program)
+			}
+		}
+		same(t, path+": outputs", names, slices.Collect(maps.Keys(a.Outputs)))
+	}
+	same(t, "action.yml: inputs", wanted, slices.Collect(maps.Keys(whole.Inputs)))
+}
+
+func same(t *testing.T, what string, want, got []string) {
+	t.Helper()
+	slices.Sort(want)
+	slices.Sort(got)
+	if want = slices.Compact(want); !slices.Equal(want, got) {
+		t.Errorf("%s are %v, want %v", what, got, want)
+	}
+}
+
+// GitHub sets no INPUT_ variables in a composite action's steps, some clients
+// do; and a script that holds ${{ }} runs what a value says.
+func TestActionsAreComposite(t *testing.T) {
+	for _, path := range actionFiles(t) {
+		a := readAction(t, path)
+		if a.Runs.Using != "composite" {
+			t.Errorf("%s uses %s", path, a.Runs.Using)
+		}
+		used := ""
+		for _, s := range a.Runs.Steps {
+			if s.Shell != "bash" || strings.Contains(s.Run, "${{") || strings.Contains(s.Run, "INPUT_") {
+				t.Errorf("%s: step %q: it runs bash, takes values from env and does not hold them in its script", path, s.ID)
+			}
+			used += s.WorkingDir
+			for _, v := range s.Env {
+				used += v
+			}
+		}
+		for name, in := range a.Inputs {
+			if in.Description == "" || name != strings.ToLower(name) {
+				t.Errorf("%s: input %s is not described, or no lower-case words", path, name)
+			}
+			if name != "step" && !strings.Contains(used, "inputs."+name+" ") && !strings.Contains(used, "inputs."+name+")") {
+				t.Errorf("%s: input %s goes nowhere", path, name)
+			}
+		}
+		for name, out := range a.Outputs {
+			if out.Description == "" || out.Value == "" {
+				t.Errorf("%s: output %s is not described, or empty", path, name)
+			}
+		}
+	}
+}
+
+func TestNotInputs(t *testing.T) {
+	h, err := ask(root, "detect-arch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range notInputs {
+		if !slices.ContainsFunc(h.Flags, func(f flagset.Info) bool { return f.Name == name }) {
+			t.Errorf("no program has the flag --%s", name)
+		}
+	}
+}
+
+func actionFiles(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, "actions", "*", "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths = append(paths, filepath.Join(root, "action.yml"))
+	for i := range paths {
+		paths[i], _ = filepath.Rel(root, paths[i])
+	}
+	return paths
+}
+
+func readAction(t *testing.T, path string) action {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a action
+	if err := yaml.Unmarshal(b, &a); err != nil {
+		t.Fatalf("reading %s: %v", path, err)
+	}
+	if a.Description == "" {
+		t.Errorf("%s is not described", path)
+	}
+	return a
+}

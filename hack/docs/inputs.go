@@ -1,0 +1,198 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/flagset"
+)
+
+// An input is a flag as an action or a component offers it.
+type input struct {
+	flagset.Info
+	Bool, Number bool
+	Options      []string // of a choice
+}
+
+// notInputs are the flags that no pipeline's form offers, and why.
+var notInputs = map[string]string{
+	"json":    "a step has outputs, its log is for people",
+	"result":  "the step sets all results",
+	"github":  "the action says it",
+	"dotenv":  "the component says it",
+	"quiet":   "a log is folded, and kept for the day it is needed",
+	"version": "the input of this name says which release to run",
+	"help":    "it is in the documents",
+}
+
+// defaults are where a form differs from the flag, and why.
+var defaults = map[string]string{
+	"write": "true", // what a step prints is only its log
+}
+
+// inputs gives the flags that are inputs, those that several programs share
+// once. A shared flag keeps each description, and has no default if they differ.
+func inputs(helps []*help) []input {
+	var all []input
+	seen := map[string]int{}
+	for _, h := range helps {
+		for _, f := range h.Flags {
+			if _, not := notInputs[f.Name]; not {
+				continue
+			}
+			in := newInput(f)
+			if i, ok := seen[f.Name]; ok {
+				all[i].share(in, h.Name)
+				continue
+			}
+			seen[f.Name] = len(all)
+			all = append(all, in)
+		}
+	}
+	return all
+}
+
+func newInput(f flagset.Info) input {
+	in := input{Info: f}
+	if f.Repeatable {
+		in.Description = list(f.Description)
+	}
+	in.Default = cmp.Or(defaults[f.Name], f.Default)
+	switch words := strings.Split(f.Placeholder, "|"); {
+	case f.Placeholder == "":
+		in.Bool, in.Default = true, cmp.Or(in.Default, "false")
+	case len(words) > 1:
+		in.Options = words
+	default:
+		in.Number = f.Default != "" && strings.Trim(f.Default, "0123456789") == ""
+	}
+	return in
+}
+
+// share makes in stand for another program's flag too.
+func (in *input) share(other input, program string) {
+	if in.Default != other.Default {
+		if in.Default != "" {
+			in.Description += " (default " + in.Default + ")"
+		}
+		if other.Default != "" {
+			other.Description += " (default " + other.Default + ")"
+		}
+		in.Default = ""
+	}
+	if !strings.Contains(in.Description, other.Description) {
+		in.Description += "; " + program + ": " + other.Description
+	}
+}
+
+// list says of a list how an input is one: a flag is repeated, an input has lines.
+func list(description string) string {
+	for _, of := range []string{"can be repeated, or one on each line", "can be repeated"} {
+		if before, after, ok := strings.Cut(description, of); ok {
+			return before + "one on each line" + after
+		}
+	}
+	return description + "; one on each line"
+}
+
+// variable is the environment variable that carries an input to the script.
+func variable(flag string) string {
+	return "POLYARCH_FLAG_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// A block writes one kind of generated lines, without indentation.
+type block func(h []*help) []string
+
+var blocks = map[string]block{
+	// inputs of a GitHub action
+	"action-inputs": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			out = append(out, in.Name+":")
+			out = append(out, described(in.Description)...)
+			out = append(out, fmt.Sprintf("  default: %s", quote(in.Default)))
+		}
+		return out
+	},
+	// inputs of a reusable GitHub workflow, which have types
+	"workflow-inputs": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			out = append(out, in.Name+":")
+			out = append(out, described(in.Description)...)
+			kind, value := "string", quote(in.Default)
+			if in.Bool {
+				kind, value = "boolean", in.Default
+			}
+			out = append(out, "  type: "+kind, "  default: "+value)
+		}
+		return out
+	},
+	// env of the step that runs the program
+	"action-env": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			out = append(out, fmt.Sprintf("%s: ${{ inputs.%s }}", variable(in.Name), in.Name))
+		}
+		return out
+	},
+	// outputs of a GitHub action; the id of a program's step is the program's name.
+	// Of a result that several have, the last step that ran counts.
+	"action-outputs": func(h []*help) (out []string) {
+		var names []string
+		from, text := map[string][]string{}, map[string]string{}
+		for _, p := range slices.Backward(h) {
+			for _, r := range slices.Backward(p.Results) {
+				if from[r.Name] == nil {
+					names, text[r.Name] = append(names, r.Name), r.Description
+				}
+				from[r.Name] = append(from[r.Name], "steps."+p.Name+".outputs."+r.Name)
+			}
+		}
+		for _, n := range slices.Backward(names) {
+			out = append(out, n+":")
+			out = append(out, described(text[n])...)
+			out = append(out, "  value: ${{ "+strings.Join(from[n], " || ")+" }}")
+		}
+		return out
+	},
+	// inputs of a GitLab component
+	"component-inputs": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			out = append(out, in.Name+":")
+			out = append(out, described(in.Description)...)
+			switch {
+			case in.Bool:
+				out = append(out, "  type: boolean", "  default: "+in.Default)
+			case in.Number:
+				out = append(out, "  type: number", "  default: "+in.Default)
+			case in.Options != nil:
+				out = append(out, "  options: ["+strings.Join(in.Options, ", ")+"]", "  default: "+quote(in.Default))
+			default:
+				out = append(out, "  default: "+quote(in.Default))
+			}
+		}
+		return out
+	},
+	// variables of the GitLab job that runs the program
+	"component-variables": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			out = append(out, fmt.Sprintf(`%s: "$[[ inputs.%s ]]"`, variable(in.Name), in.Name))
+		}
+		return out
+	},
+}
+
+// described gives a description as a folded text, which needs no quotes.
+func described(text string) []string {
+	out := []string{"  description: >-"}
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > 110 {
+			out, line = append(out, "    "+line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(out, "    "+line)
+}
+
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
