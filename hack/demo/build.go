@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -22,31 +19,18 @@ func build(getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	target := getenv("OCI_LAYOUT")
-	if target == "" {
+	layout := getenv("OCI_LAYOUT")
+	if layout == "" {
 		return errors.New("OCI_LAYOUT is not set: this command is to be run by stitch-index, after --")
 	}
-	dir, err := os.MkdirTemp("", "demo-build-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "hello")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", program, ".")
-	cmd.Dir = getenv("BUILD_CONTEXT")
-	cmd.Env = append(os.Environ(), image.GoEnv(p)...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	fmt.Printf("compiling for %s\n", p)
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("compiling for %s: %w", p, err)
-	}
-	content, err := os.ReadFile(program)
+	program, err := image.Compile(getenv("BUILD_CONTEXT"), ".", "", p)
 	if err != nil {
 		return err
 	}
 	return image.Image{
 		Platform: p,
-		Files:    []image.File{{Path: "hello", Mode: 0o755, Content: content}},
+		Files:    []image.File{{Path: "hello", Mode: 0o755, Content: program}},
 		Config:   v1.Config{Entrypoint: []string{"/hello"}, User: "65532:65532"},
-	}.Write(target)
+	}.Write(layout)
 }

@@ -1,14 +1,37 @@
 package image
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/platform"
 )
 
-// GoEnv gives the environment in which `go build` compiles a static program
+// Compile builds the Go program pkg of the module in the folder dir for p and
+// gives its content, which depends on the source, the ldflags and the version
+// of Go alone. What the compiler prints goes to this program's output.
+func Compile(dir, pkg, ldflags string, p platform.Platform) ([]byte, error) {
+	tmp, err := os.MkdirTemp("", "compile-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	program := filepath.Join(tmp, "program")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= "+ldflags, "-o", program, pkg)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), goEnv(p)...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("compiling %s for %s: %w", pkg, p, err)
+	}
+	return os.ReadFile(program)
+}
+
+// goEnv gives the environment in which `go build` compiles a static program
 // for p, whatever the user's own settings are.
-func GoEnv(p platform.Platform) []string {
+func goEnv(p platform.Platform) []string {
 	env := []string{"CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=" + p.OS, "GOARCH=" + p.Arch}
 	switch v := strings.TrimPrefix(p.Variant, "v"); {
 	case v == "":

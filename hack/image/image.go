@@ -106,13 +106,19 @@ func (i Image) build() (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return configure(img, func(c *v1.ConfigFile) {
+		c.OS, c.Architecture, c.Variant = i.Platform.OS, i.Platform.Arch, i.Platform.Variant
+		c.Config = i.Config
+	})
+}
+
+func configure(img v1.Image, set func(*v1.ConfigFile)) (v1.Image, error) {
 	config, err := img.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
 	config = config.DeepCopy()
-	config.OS, config.Architecture, config.Variant = i.Platform.OS, i.Platform.Arch, i.Platform.Variant
-	config.Config = i.Config
+	set(config)
 	return mutate.ConfigFile(img, config)
 }
 
@@ -136,13 +142,7 @@ func attest(statement []byte) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "unknown", "unknown"
-	return mutate.ConfigFile(img, config)
+	return configure(img, func(c *v1.ConfigFile) { c.OS, c.Architecture = "unknown", "unknown" })
 }
 
 func ociEmpty() v1.Image {

@@ -11,8 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/crypto/x509roots/fallback/bundle"
@@ -41,16 +39,8 @@ func run(args []string, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "images-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, name)
-	if err := compile(name, program, p); err != nil {
-		return err
-	}
-	content, err := os.ReadFile(program)
+	const variables = "github.com/polyarch/polyarch/internal/command"
+	program, err := image.Compile(".", "./cmd/"+name, "-X "+variables+".Version="+command.Version+" -X "+variables+".Commit="+command.Commit, p)
 	if err != nil {
 		return err
 	}
@@ -58,7 +48,7 @@ func run(args []string, getenv func(string) string) error {
 		Platform: p,
 		Files: []image.File{
 			{Path: "etc/ssl/certs/ca-certificates.crt", Mode: 0o644, Content: certificates()},
-			{Path: "usr/local/bin/" + name, Mode: 0o755, Content: content},
+			{Path: "usr/local/bin/" + name, Mode: 0o755, Content: program},
 		},
 		Config: v1.Config{
 			Entrypoint: []string{"/usr/local/bin/" + name},
@@ -74,18 +64,6 @@ func run(args []string, getenv func(string) string) error {
 		},
 		SBOM: func(digest v1.Hash) ([]byte, error) { return sbom(program, name, digest) },
 	}.Write(layout)
-}
-
-func compile(name, program string, p platform.Platform) error {
-	ldflags := "-s -w -buildid= -X github.com/polyarch/polyarch/internal/command.Version=" + command.Version +
-		" -X github.com/polyarch/polyarch/internal/command.Commit=" + command.Commit
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags="+ldflags, "-o", program, "./cmd/"+name)
-	cmd.Env = append(os.Environ(), image.GoEnv(p)...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("compiling %s for %s: %w", name, p, err)
-	}
-	return nil
 }
 
 // certificates gives Mozilla's roots, pinned by go.mod: those of this machine

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
@@ -12,8 +13,8 @@ import (
 // sbom gives an in-toto statement about the image whose predicate is an SPDX
 // 2.3 document (spdx.github.io/spdx-spec/v2.3): the modules that the linker
 // recorded in the program.
-func sbom(program, name string, digest v1.Hash) ([]byte, error) {
-	info, err := buildinfo.ReadFile(program)
+func sbom(program []byte, name string, digest v1.Hash) ([]byte, error) {
+	info, err := buildinfo.Read(bytes.NewReader(program))
 	if err != nil {
 		return nil, fmt.Errorf("reading the modules of %s: %w", name, err)
 	}
