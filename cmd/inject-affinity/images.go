@@ -43,14 +43,17 @@ func (c *config) catalogue() (*catalogue, error) {
 	}
 	for _, flag := range c.images {
 		name, rest, ok := strings.Cut(flag, "=")
-		ref, platforms, ok2 := strings.Cut(rest, ";")
-		if !ok || !ok2 || name == "" || ref == "" {
+		ref, platforms, named := strings.Cut(rest, ";")
+		if !ok || name == "" || ref == "" {
 			return nil, exit.Usagef("flag --image: %q is not NAME=REF;PLATFORMS", flag).
 				Hint("write for example 'app=ghcr.io/me/app:v1@sha256:…;linux/amd64,linux/arm64'")
 		}
-		list, err := platform.ParseList(platforms)
-		if err != nil {
-			return nil, exit.Usagef("flag --image: %w", err)
+		var list platform.List
+		if named {
+			var err error
+			if list, err = platform.ParseList(platforms); err != nil {
+				return nil, exit.Usagef("flag --image: %w", err)
+			}
 		}
 		if err := cat.add("flag --image", artifacts.Build{ImageName: name, Tag: ref, Platforms: list}); err != nil {
 			return nil, err
@@ -65,6 +68,9 @@ func (c *catalogue) add(where string, a artifacts.Build) error {
 		return exit.Usagef("%s: %w", where, err)
 	}
 	b := &build{ref: ref, text: a.Tag, platforms: a.Platforms}
+	if len(b.platforms) == 0 {
+		b.platforms = nil // not known: its registry is asked
+	}
 	name := repository(a.ImageName)
 	if old := c.named[name]; old != nil && old.ref != ref {
 		return exit.Usagef("%s: the image %s is given twice, as %s and as %s", where, a.ImageName, old.text, a.Tag)
@@ -75,8 +81,11 @@ func (c *catalogue) add(where string, a artifacts.Build) error {
 }
 
 // repository gives an image's name without tag and digest, in full; a name
-// that is no reference stays as it is.
+// that is no reference stays as it is. ko writes its images as ko://IMPORTPATH.
 func repository(image string) string {
+	if path, ok := strings.CutPrefix(image, "ko://"); ok {
+		return path
+	}
 	ref, err := registry.ParseReference(image)
 	if err != nil {
 		return image
@@ -89,7 +98,7 @@ func repository(image string) string {
 func (c *catalogue) find(image string) (b *build, open bool) {
 	ref, err := registry.ParseReference(image)
 	if err != nil {
-		b = c.named[image]
+		b = c.named[repository(image)]
 		return b, b != nil
 	}
 	pinned := strings.Contains(image, "@")

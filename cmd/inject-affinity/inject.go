@@ -4,89 +4,229 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/polyarch/polyarch/internal/affinity"
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/lookup"
 	"github.com/polyarch/polyarch/internal/manifest"
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/pod"
+	"github.com/polyarch/polyarch/internal/registry"
 )
 
 // An injector turns chunks of manifests into edits.
 type injector struct {
-	images *catalogue
+	images  *catalogue
+	book    *lookup.Book // nil: no registry is to be asked
+	kinds   manifest.Kinds
+	taints  []pod.Taint
+	options affinity.Options
+	spare   bool // add no affinity: the cluster has one platform
+	skip    bool // an image whose platforms are not known narrows nothing
 }
 
-// A count says what was done to a file.
-type count struct{ workloads, edits int }
+// lookups is how many registry look-ups run at the same time.
+const lookups = 8
+
+func (c *config) injector(log *command.Log) (*injector, error) {
+	images, err := c.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	in := &injector{
+		images:  images,
+		options: affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster},
+		spare:   c.when == "mixed" && len(c.cluster.Nodes()) < 2,
+		skip:    c.onUnknown == "skip",
+	}
+	if !c.offline {
+		in.book = lookup.New(registry.New(registry.Options{
+			Keychain:  authn.DefaultKeychain,
+			Insecure:  c.insecure,
+			UserAgent: "inject-affinity",
+			Logf:      log.Infof,
+		}), lookups)
+	}
+	for _, s := range c.podSpecs {
+		if err := in.kinds.Add(s); err != nil {
+			return nil, exit.Usagef("flag --pod-spec: %w", err)
+		}
+	}
+	for _, s := range c.taints {
+		t, err := affinity.ParseTaint(s)
+		if err != nil {
+			return nil, exit.Usagef("flag --taints: %w", err)
+		}
+		in.taints = append(in.taints, t)
+	}
+	return in, nil
+}
+
+// findings are what an injector makes of a chunk. File names are not in them.
+type findings struct {
+	edits           []manifest.Edit
+	workloads       []workload
+	warnings, notes []note
+}
 
 // file sends one source through the injector into out.
-func (in *injector) file(ctx context.Context, s source, out *sink, log *command.Log) (count, error) {
-	var n count
+func (in *injector) file(ctx context.Context, s source, out *sink, rec *record) error {
 	r, err := s.open()
 	if err != nil {
-		return n, err
+		return err
 	}
 	defer r.Close()
 	if err := out.begin(s); err != nil {
-		return n, err
+		return err
 	}
-	err = manifest.Split(r, func(c manifest.Chunk) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		edits, workloads, err := in.chunk(c)
-		if err != nil {
-			return err
-		}
-		n.workloads += workloads
-		n.edits += len(edits)
-		return out.chunk(c, edits)
+	read := manifest.Read
+	if s.found {
+		read = manifest.ReadFound
+	}
+	err = in.stream(ctx, r, read, func(c manifest.Chunk, f findings) error {
+		rec.add(s.name, f)
+		return out.chunk(c, f.edits)
 	})
 	if err != nil {
-		return n, inFile(s.name, err)
+		return inFile(s.name, err)
 	}
-	log.Debugf("%s: %d workloads changed", s.name, n.workloads)
-	return n, out.end()
+	return out.end()
 }
 
-// chunk gives the edits to a chunk and the number of workloads they change.
-func (in *injector) chunk(c manifest.Chunk) ([]manifest.Edit, int, error) {
-	doc, err := manifest.Read(c)
-	if err != nil {
-		return nil, 0, err
-	}
-	changed, edits := 0, 0
+// document gives the edits to a document.
+func (in *injector) document(ctx context.Context, doc *manifest.Document) (findings, error) {
+	var f findings
 	for _, w := range doc.Workloads {
-		if err := in.workload(w); err != nil {
-			return nil, 0, fmt.Errorf("%s %s: %w", w.Kind, w.Name, err)
-		}
-		if n := len(doc.Edits()); n > edits {
-			changed, edits = changed+1, n
+		if err := in.workload(ctx, doc, w, &f); err != nil {
+			return f, fmt.Errorf("%s: %w", title(w), err)
 		}
 	}
-	return doc.Edits(), changed, nil
+	var err error
+	f.edits, err = doc.Edits()
+	return f, err
 }
 
-func (in *injector) workload(w *manifest.Workload) error {
+func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *manifest.Workload, f *findings) error {
+	before := doc.Asked()
 	images := make([]affinity.Image, len(w.Spec.Containers))
 	for i, c := range w.Spec.Containers {
-		b, open := in.images.find(c.Image)
-		if b == nil || b.platforms == nil {
-			return exit.Failf("line %d: the platforms of image %s are not known", c.Line, c.Image).At("", c.Line, 0).
-				Hint("name it in an --artifacts file, or with --image '%s=%s;linux/amd64'", c.Image, c.Image)
+		list, text, err := in.platforms(ctx, c.Image)
+		if err != nil {
+			if !in.skip || ctx.Err() != nil {
+				return unknown(c, err)
+			}
+			f.warnings = append(f.warnings, note{Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
 		}
-		images[i] = affinity.Image{Container: c, Platforms: b.platforms}
-		if open && c.Image != b.text {
-			if err := w.SetImage(i, b.text); err != nil {
+		images[i] = affinity.Image{Container: c, Platforms: list}
+		if text != "" && text != c.Image {
+			if err := w.SetImage(i, text); err != nil {
 				return err
 			}
 		}
 	}
-	change, err := affinity.Plan(w.Spec, images, affinity.Options{})
+	pinned := doc.Asked()
+	change, err := affinity.Plan(w.Spec, images, in.options)
 	if err != nil {
 		return err
 	}
-	return w.Affinity(change.New, change.Existing)
+	if !in.spare {
+		if err := w.Affinity(change.New, change.Existing); err != nil {
+			return err
+		}
+	}
+	if w.Spec.NodeName == "" {
+		if err := w.Tolerations(affinity.Tolerations(w.Spec, images, in.taints)); err != nil {
+			return err
+		}
+	}
+	common, _, _ := affinity.Common(images)
+	done := workload{Line: w.Line, Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Platforms: common, Changed: doc.Asked() > before}
+	f.workloads = append(f.workloads, done)
+	if doc.Asked() > pinned {
+		f.warnings = append(f.warnings, warnings(w)...)
+		f.notes = append(f.notes, notes(w)...)
+	}
+	return nil
+}
+
+// platforms gives the platforms of an image, and what to write in its place:
+// the reference of the build it stands for, or "".
+func (in *injector) platforms(ctx context.Context, image string) (platform.List, string, error) {
+	b, open := in.images.find(image)
+	text := ""
+	if open {
+		text = b.text
+	}
+	if b != nil && b.platforms != nil {
+		return b.platforms, text, nil
+	}
+	ref, err := in.reference(image, b)
+	if err != nil {
+		return nil, text, err
+	}
+	list, err := in.book.Platforms(ctx, ref)
+	return list, text, err
+}
+
+// reference gives what to ask a registry for.
+func (in *injector) reference(image string, b *build) (registry.Reference, error) {
+	if in.book == nil {
+		return registry.Reference{}, exit.Failf("--offline forbids to ask its registry").
+			Hint("name it in an --artifacts file, or with --image '%s=%s;linux/amd64'", image, image)
+	}
+	if b != nil {
+		return b.ref, nil
+	}
+	if strings.HasPrefix(image, "ko://") {
+		return registry.Reference{}, exit.Failf("ko has not built it").Hint("name it in an --artifacts file, or run ko resolve before")
+	}
+	ref, err := registry.ParseReference(image)
+	if err != nil {
+		return ref, exit.Failf("%w", err)
+	}
+	return ref, nil
+}
+
+// ask looks up all images of some documents at once, so that the documents
+// need not wait for each other. What fails fails again when it is needed.
+func (in *injector) ask(ctx context.Context, docs []*manifest.Document) {
+	var wg sync.WaitGroup
+	seen := map[string]bool{}
+	for _, d := range docs {
+		for _, w := range d.Workloads {
+			for _, c := range w.Spec.Containers {
+				if seen[c.Image] {
+					continue
+				}
+				seen[c.Image] = true
+				if b, _ := in.images.find(c.Image); b != nil && b.platforms != nil {
+					continue
+				}
+				wg.Go(func() { in.platforms(ctx, c.Image) })
+			}
+		}
+	}
+	wg.Wait()
+}
+
+// unknown puts an image and its place before the reason why its platforms are
+// not known, and keeps the reason's exit code and hints.
+func unknown(c pod.Container, err error) error {
+	var e *exit.Error
+	code, hints := exit.CodeOf(err), []string(nil)
+	if errors.As(err, &e) {
+		hints = slices.Clone(e.Hints)
+	}
+	return &exit.Error{
+		Code: code, Hints: hints, Line: c.Line,
+		Err: fmt.Errorf("line %d: the platforms of image %s are not known: %s", c.Line, c.Image, err.Error()),
+	}
 }
 
 // inFile puts the file's name into an error that knows the line only.

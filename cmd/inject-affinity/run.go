@@ -2,31 +2,58 @@ package main
 
 import (
 	"context"
-	"strconv"
-	"strings"
+	"time"
 
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/flagset"
 	"github.com/polyarch/polyarch/internal/output"
+	"github.com/polyarch/polyarch/internal/platform"
 )
 
 // A config is the command line.
 type config struct {
 	artifacts flagset.Lines
 	images    flagset.Lines
-	write     bool
-	diff      bool
+	offline   bool
+	onUnknown string
+	insecure  flagset.Words
+	timeout   time.Duration
+
+	terms   string
+	when    string
+	cluster platform.List
+	taints  flagset.Words
+
+	write, recursive, diff, check bool
+	podSpecs                      flagset.Words
+	reportFile                    string
 }
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Images")
 	fs.Var(&c.artifacts, "artifacts", "read which images were built, and for which platforms, from `FILE`, as stitch-index and Skaffold write it; can be repeated")
-	fs.Var(&c.images, "image", "an image that was built: the name that manifests use, its reference, and its platforms, as `NAME=REF;PLATFORMS`; can be repeated")
+	fs.Var(&c.images, "image", "an image that was built: the name that manifests use, its reference, and its platforms (else its registry is asked), as `NAME=REF[;PLATFORMS]`; can be repeated")
+	fs.Bool(&c.offline, "offline", false, "ask no registry for the platforms of other images")
+	fs.Choice(&c.onUnknown, "on-unknown", []string{"fail", "skip"}, "what to do about an image whose platforms cannot be found out; skip warns, and lets the other images of the Pod decide")
+	fs.Var(&c.insecure, "insecure-registry", "reach these `HOSTS` over plain HTTP; loopback is reached so without it; can be repeated")
+	fs.Duration(&c.timeout, "timeout", 10*time.Minute, "give up after this `TIME`")
+
+	fs.Group("Nodes")
+	fs.Choice(&c.terms, "terms", []string{"per-os", "per-platform"}, "how many node selector terms to write; per-platform writes those that Skaffold writes")
+	fs.Choice(&c.when, "when", []string{"always", "mixed"}, "when to add affinity; mixed: only where --cluster-platforms names more than one platform")
+	fs.Var(&c.cluster, "cluster-platforms", "the `PLATFORMS` that the cluster's nodes have, as detect-arch prints them; a workload that none of them can run is an error")
+	fs.Var(&c.taints, "taints", "add tolerations for these `TAINTS`, KEY=VALUE:EFFECT, as detect-arch's result taints has them, where they are missing")
+
 	fs.Group("Manifests")
-	fs.Bool(&c.write, "write", false, "write the files in place instead of printing them")
+	fs.Bool(&c.write, "write", false, "write the files in place instead of printing them, and print the names of those that changed")
 	fs.Short("w", "write")
-	fs.Bool(&c.diff, "diff", false, "print what would change as a unified diff")
+	fs.Bool(&c.recursive, "recursive", false, "take the .yaml, .yml and .json files of folders within folders too")
+	fs.Short("r", "recursive")
+	fs.Bool(&c.diff, "diff", false, "print what would change, as a unified diff")
+	fs.Bool(&c.check, "check", false, "print nothing, and fail if something would change")
+	fs.Var(&c.podSpecs, "pod-spec", "another kind of object that holds PodSpecs, as `GROUP/KIND=PATH`, for example ray.io/RayCluster=spec.workerGroupSpecs[*].template.spec; can be repeated")
+	fs.String(&c.reportFile, "report-file", "", "write what was done, and the warnings, as JSON to `PATH`, for callers that hide standard error")
 }
 
 func program() command.Program {
@@ -34,15 +61,18 @@ func program() command.Program {
 	return command.Program{
 		Name:    "inject-affinity",
 		Summary: "pin workloads to the nodes that can run their images",
-		Usage:   "[flags] [FILE...]\n[flags] < MANIFESTS",
+		Usage:   "[flags] FILE|FOLDER...\n[flags] < MANIFESTS",
 		Details: `It adds node affinity to every Pod and Pod template, so that each of its nodes has a platform that
 all of its images are built for, and writes tag and digest of built images. All other bytes stay.`,
 		Example: `inject-affinity --artifacts artifacts.json k8s.yaml | kubectl apply -f -
-inject-affinity --image 'app=ghcr.io/me/app:v1;linux/amd64,linux/arm64' -w k8s/*.yaml
-inject-affinity --artifacts artifacts.json --diff k8s.yaml   # look first`,
+inject-affinity --image 'app=ghcr.io/me/app:v1;linux/amd64,linux/arm64' -w k8s/
+inject-affinity --artifacts artifacts.json --diff k8s.yaml    # look first
+inject-affinity --artifacts artifacts.json --check -r deploy/ # in CI: was it run?
+helm template chart | inject-affinity --taints "$(cat taints)" # asks the registries of all images`,
 		Results: []output.Spec{
-			{Name: "changed", Description: "number of workloads that were changed"},
-			{Name: "files", Description: "files that were changed, separated by commas", List: true},
+			{Name: "changed", Description: "number of workloads that were changed, or would be"},
+			{Name: "workloads", Description: "number of objects with a PodSpec that were looked at"},
+			{Name: "files", Description: "files that were changed, or would be, separated by commas", List: true},
 		},
 		Flags: c.flags,
 		Run:   c.run,
@@ -50,45 +80,31 @@ inject-affinity --artifacts artifacts.json --diff k8s.yaml   # look first`,
 }
 
 func (c *config) run(ctx context.Context, e *command.Env) error {
-	switch {
-	case e.Command != nil:
-		return exit.Usagef("it takes no command after --")
-	case c.write && c.diff:
-		return exit.Usagef("flags --write and --diff exclude each other")
-	case c.write && len(e.Args) == 0:
-		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
-	case e.Output.JSON && !c.write:
-		return exit.Usagef("flag --json needs --write: without it, standard output carries the manifests")
+	if err := c.valid(e); err != nil {
+		return err
 	}
-	images, err := c.catalogue()
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	in, err := c.injector(e.Log)
 	if err != nil {
 		return err
 	}
-	sources, err := sources(e.Args, e.Stdin)
+	sources, err := sources(e.Args, c.recursive, e.Stdin)
 	if err != nil {
 		return err
 	}
 	out := newSink(c, e.Stdout)
 	defer out.abort()
-	in := injector{images: images}
-	var changed int
-	var files []string
+	var r record
 	for _, s := range sources {
-		n, err := in.file(ctx, s, out, e.Log)
-		if err != nil {
+		if err := in.file(ctx, s, out, &r); err != nil {
 			return err
 		}
-		if n.edits > 0 {
-			files = append(files, s.name)
-		}
-		changed += n.workloads
 	}
-	report := output.Report{
-		Results: []output.Result{
-			{Name: "changed", Text: strconv.Itoa(changed)},
-			{Name: "files", Text: strings.Join(files, ","), List: files},
-		},
-		JSON: map[string]any{"changed": changed, "files": append([]string{}, files...)},
+	r.log(e.Log)
+	report := r.report(c)
+	if c.check && len(r.Files) > 0 {
+		return r.stale()
 	}
 	if !c.write { // standard output comes last
 		if err := e.Write(report); err != nil {
@@ -96,11 +112,33 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 		}
 		return out.commit()
 	}
-	for _, f := range files {
+	for _, f := range r.Files {
 		report.Text += f + "\n"
 	}
 	if err := out.commit(); err != nil {
 		return err
 	}
 	return e.Write(report)
+}
+
+func (c *config) valid(e *command.Env) error {
+	modes := 0
+	for _, m := range []bool{c.write, c.diff, c.check} {
+		if m {
+			modes++
+		}
+	}
+	switch {
+	case e.Command != nil:
+		return exit.Usagef("it takes no command after --")
+	case modes > 1:
+		return exit.Usagef("flags --write, --diff and --check exclude each other")
+	case c.write && len(e.Args) == 0:
+		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
+	case (e.Output.JSON || e.Output.GitHub) && !c.write && !c.check:
+		return exit.Usagef("flags --json and --github need --write or --check: without them, standard output carries the manifests")
+	case c.when == "mixed" && len(c.cluster) == 0:
+		return exit.Usagef("flag --when mixed needs --cluster-platforms").Hint("for example --cluster-platforms \"$(detect-arch)\"")
+	}
+	return nil
 }

@@ -13,9 +13,9 @@ import (
 // A sink takes the chunks with their edits and gives nothing away before
 // commit: a failed run must leave no file changed and print nothing.
 type sink struct {
-	write, diff bool
-	stdout      io.Writer
-	spool       spool
+	write, diff, check bool
+	stdout             io.Writer
+	spool              spool
 
 	file   *atomicfile.File // being written
 	buffer *bufio.Writer    // of file
@@ -28,7 +28,7 @@ type sink struct {
 }
 
 func newSink(c *config, stdout io.Writer) *sink {
-	return &sink{write: c.write, diff: c.diff, stdout: stdout}
+	return &sink{write: c.write, diff: c.diff, check: c.check, stdout: stdout}
 }
 
 func (s *sink) begin(src source) error {
@@ -54,6 +54,8 @@ func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
 	first := s.first
 	s.first = false
 	switch {
+	case s.check:
+		return nil
 	case s.diff:
 		return s.differ.chunk(c.Bytes, edits)
 	case s.write:

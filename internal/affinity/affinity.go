@@ -32,7 +32,8 @@ type Image struct {
 
 // Options change the form of the answer, never its meaning.
 type Options struct {
-	PerPlatform bool // a term for each platform instead of one for each OS
+	PerPlatform bool          // a term for each platform instead of one for each OS
+	Cluster     platform.List // what the nodes have, if known: one of them must be able to run the Pod
 }
 
 // A Change is what to add to a Spec's required node affinity.
@@ -75,6 +76,9 @@ func groups(l platform.List, o Options) []group {
 func Plan(s pod.Spec, images []Image, o Options) (Change, error) {
 	common, known, err := Common(images)
 	if err != nil || !known || s.NodeName != "" {
+		return Change{}, err
+	}
+	if err := reachable(s, images, common, o.Cluster); err != nil {
 		return Change{}, err
 	}
 	gs := groups(common, o)

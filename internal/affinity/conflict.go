@@ -3,6 +3,7 @@ package affinity
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
@@ -30,6 +31,37 @@ func Common(images []Image) (common platform.List, known bool, err error) {
 		}
 	}
 	return common, known, nil
+}
+
+// reachable is an error if no node of the cluster could run the images where
+// the Pod's own rules allow it to. Rules that allow none of the images'
+// platforms are not its business.
+func reachable(s pod.Spec, images []Image, common, cluster platform.List) error {
+	if len(cluster) == 0 {
+		return nil
+	}
+	allowed := func(p platform.Platform) bool {
+		if !s.Required {
+			return allows(s.NodeSelector, p)
+		}
+		return slices.ContainsFunc(s.Terms, func(t pod.Term) bool {
+			return !t.Empty() && allows(slices.Concat(s.NodeSelector, t.Expressions), p)
+		})
+	}
+	if !anyPlatform(common, allowed) || anyPlatform(common.Intersect(cluster.Nodes()), allowed) {
+		return nil
+	}
+	line := 0
+	if len(images) > 0 {
+		line = images[0].Container.Line
+	}
+	return exit.Impossiblef("line %d: no node of the cluster, which has %s, can run all of its images: %s", line, cluster, inWords(images)).
+		Hint("build the images for a platform of the cluster, or deploy to another one").At("", line, 0)
+}
+
+// allows reports whether the rules on platforms among rs let a node pass.
+func allows(rs []pod.Requirement, p platform.Platform) bool {
+	return about(rs, LabelOS, betaOS).allows(p.OS) && about(rs, LabelArch, betaArch).allows(p.Arch)
 }
 
 // A conflict is a rule of the Pod that leaves no node for its images.

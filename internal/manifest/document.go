@@ -15,53 +15,102 @@ type Document struct {
 	Workloads []*Workload
 
 	chunk Chunk
+	kinds Kinds
 	edits []Edit
+	asked int
+	often map[Edit]*repeated // edits to what aliases repeat
+	bare  map[*node]int      // aliases of a node that edits replace by text
 }
 
 // A Workload is an object that holds a PodSpec.
 type Workload struct {
-	Kind, Name string
-	Line       int
-	Spec       pod.Spec
+	APIVersion, Kind string
+	Namespace, Name  string
+	Generated        bool // Name is the start of a name that the API server completes
+	Line             int
+	Spec             pod.Spec
 
 	doc    *Document
 	path   string // of the PodSpec: spec.template.spec
 	pod    *node
 	images []*node // of Spec.Containers
+	quoted bool    // texts are in double quotes throughout, as in KYAML
 	style  style
 }
 
 // Read finds the workloads of a chunk. Errors carry the line, not the file.
-func Read(c Chunk) (*Document, error) {
-	d := &Document{chunk: c}
+func Read(c Chunk, k Kinds) (*Document, error) {
+	d := &Document{chunk: c, kinds: k}
 	if !worthReading(c.Bytes) {
 		return d, nil
 	}
 	if err := refuse(c); err != nil {
 		return nil, err
 	}
-	roots, err := parseYAML(c)
+	roots, err := parse(c)
 	if err != nil {
 		return nil, template(c, err)
 	}
 	for _, root := range roots {
 		found := len(d.Workloads)
 		if err := d.find(root, 0); err != nil {
-			return nil, err
+			return nil, template(c, err)
 		}
 		if len(d.Workloads) == found {
 			continue
 		}
-		if m := root.merge(); m != nil {
-			return nil, exit.Failf("line %d: a merge key (<<) in a document with a PodSpec is not supported", m.line).At("", m.line, m.col).
-				Hint("write out what it merges")
-		}
-		if dup := root.duplicate(); dup != nil {
-			return nil, exit.Failf("line %d: the key %q stands twice in one mapping", dup.line, dup.value).At("", dup.line, dup.col).
-				Hint("remove one of them; the API server refuses such a document")
+		if err := root.walk(d.sound); err != nil {
+			return nil, err
 		}
 	}
 	return d, nil
+}
+
+// ReadFound is Read for a file that nobody named: one without a PodSpec need
+// not be a manifest.
+func ReadFound(c Chunk, k Kinds) (*Document, error) {
+	if !bytes.Contains(c.Bytes, []byte("containers")) || !bytes.Contains(c.Bytes, []byte("kind")) {
+		return &Document{chunk: c}, nil
+	}
+	return Read(c, k)
+}
+
+// parse picks the parser. What starts with a brace may be JSON or YAML.
+func parse(c Chunk) ([]*node, error) {
+	from, ok := startsJSON(c.Bytes)
+	if !ok {
+		return parseYAML(c)
+	}
+	roots, err := parseJSON(c, from)
+	if err == nil {
+		return roots, nil
+	}
+	roots, err2 := parseYAML(c)
+	if rest := bytes.TrimLeft(c.Bytes[from+1:], " \t\r\n"); err2 != nil && bytes.HasPrefix(rest, []byte(`"`)) {
+		return nil, err
+	}
+	return roots, err2
+}
+
+// sound refuses a mapping that has a key twice, as the API server does, or
+// that only looks like one: {{ .Values.image }} is a mapping with a mapping as
+// its key.
+func (d *Document) sound(m *node) error {
+	if at := m.content(d.chunk.Bytes); m.flow && bytes.HasPrefix(d.chunk.Bytes[at:], []byte("{{")) {
+		return template(d.chunk, exit.Failf("line %d: {{ is no value", m.line).At("", m.line, m.col))
+	}
+	seen := make(map[string]bool, len(m.keys))
+	for _, k := range m.keys {
+		if k.kind != scalar || k.isMerge() {
+			continue
+		}
+		if seen[k.value] {
+			return exit.Failf("line %d: the key %q stands twice in one mapping", k.line, k.value).At("", k.line, k.col).
+				Hint("remove one of them; the API server refuses such a document")
+		}
+		seen[k.value] = true
+	}
+	return nil
 }
 
 // worthReading reports whether a chunk may hold a PodSpec, or is no manifest
@@ -92,11 +141,12 @@ func template(c Chunk, err error) error {
 	if !bytes.Contains(c.Bytes, []byte("{{")) {
 		return err
 	}
-	return fmt.Errorf("%w (this looks like a Helm template)", err)
+	return fmt.Errorf("it looks like a Helm template that was not rendered: %w", err)
 }
 
 const maxLists = 32
 
+// find takes the workloads of an object, and of the objects of a list.
 func (d *Document) find(obj *node, depth int) error {
 	obj = obj.resolve()
 	if obj.kind != mapping {
@@ -114,30 +164,63 @@ func (d *Document) find(obj *node, depth int) error {
 		}
 		return nil
 	}
-	path, ok := holders[group(apiVersion)+"/"+kind]
-	if !ok {
+	for _, path := range d.kinds.paths(apiVersion, kind) {
+		if err := d.descend(obj, obj, obj, path, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// descend follows the path to the PodSpecs of obj; parent is the key of at.
+func (d *Document) descend(obj, at, parent *node, path []string, done string) error {
+	if len(path) == 0 {
+		return d.workload(obj, at, parent, done)
+	}
+	if at.kind != mapping {
 		return nil
 	}
-	spec, parent := obj, obj
-	for _, key := range strings.Split(path, ".") {
-		k, v := spec.get(key)
-		if v == nil {
-			return nil
-		}
-		parent, spec = k, v.resolve()
+	key, all := strings.CutSuffix(path[0], "[*]")
+	if done != "" {
+		done += "."
 	}
-	if spec.kind != mapping {
-		if spec.null {
-			return nil
+	done += key
+	k, v := at.get(key)
+	if v == nil || v.resolve().null {
+		return nil
+	}
+	if v = v.resolve(); !all {
+		return d.descend(obj, v, k, path[1:], done)
+	}
+	for i, item := range v.kids {
+		if v.kind != sequence {
+			continue
 		}
+		if err := d.descend(obj, item.resolve(), k, path[1:], fmt.Sprintf("%s[%d]", done, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Document) workload(obj, spec, parent *node, path string) error {
+	if spec.kind != mapping {
 		return exit.Failf("line %d: %s is no mapping", spec.line, path).At("", spec.line, spec.col)
 	}
-	w := &Workload{Kind: kind, Line: obj.line, doc: d, path: path, pod: spec}
+	w := &Workload{APIVersion: obj.text("apiVersion"), Kind: obj.text("kind"), Line: obj.line, doc: d, path: path, pod: spec}
 	if _, meta := obj.get("metadata"); meta != nil {
-		w.Name = meta.resolve().text("name")
+		meta = meta.resolve()
+		w.Name, w.Namespace = meta.text("name"), meta.text("namespace")
+		if w.Name == "" {
+			w.Name = meta.text("generateName")
+			w.Generated = w.Name != ""
+		}
 	}
 	if err := w.read(); err != nil {
 		return err
+	}
+	if _, v := obj.get("kind"); v != nil {
+		w.quoted = v.quote == '"'
 	}
 	w.style = styleOf(d.chunk.Bytes, spec, parent)
 	d.Workloads = append(d.Workloads, w)
@@ -150,10 +233,45 @@ type Edit struct {
 	Text    string
 }
 
-// Edits gives what to change, in the order of the places.
-func (d *Document) Edits() []Edit {
+// Asked gives how many edits were asked for so far.
+func (d *Document) Asked() int { return d.asked }
+
+// Edits gives what to change, in the order of the places. It is an error if an
+// edit would change more than was asked for, since an alias repeats its place.
+func (d *Document) Edits() ([]Edit, error) {
 	slices.SortStableFunc(d.edits, func(a, b Edit) int { return a.At - b.At })
-	return d.edits
+	for _, e := range d.edits {
+		if r := d.often[e]; r != nil && r.times+d.bare[r.node] != r.node.uses {
+			return nil, exit.Failf("line %d: what has to change here is repeated elsewhere by an alias", r.node.line).At("", r.node.line, r.node.col).
+				Hint("write it out instead of using an anchor and an alias")
+		}
+	}
+	return d.edits, nil
+}
+
+// A repeated is an edit to a node that aliases repeat.
+type repeated struct {
+	node  *node
+	times int // how often it was asked for
+}
+
+// edit notes an edit to a node. Workloads that share the node ask for it once
+// each, and it is made once.
+func (d *Document) edit(n *node, at, del int, text string) {
+	e := Edit{at, del, text}
+	d.asked++
+	if n.uses == 0 {
+		d.edits = append(d.edits, e)
+		return
+	}
+	if d.often == nil {
+		d.often = map[Edit]*repeated{}
+	}
+	if d.often[e] == nil {
+		d.often[e] = &repeated{node: n}
+		d.edits = append(d.edits, e)
+	}
+	d.often[e].times++
 }
 
 // Apply gives the chunk with the edits, which are in order.

@@ -43,6 +43,43 @@ func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement) er
 	return w.insertItems(ts, terms(copies))
 }
 
+// Tolerations adds tolerations to the PodSpec.
+func (w *Workload) Tolerations(ts []pod.Toleration) error {
+	if len(ts) == 0 {
+		return nil
+	}
+	return w.prepend(w.pod, "tolerations", tolerations(ts))
+}
+
+// SetImage replaces the image of Spec.Containers[i].
+func (w *Workload) SetImage(i int, ref string) error {
+	n := w.images[i]
+	if !reference.MatchString(ref) {
+		return exit.Failf("line %d: %q is no image reference", n.line, ref)
+	}
+	src := w.doc.chunk.Bytes
+	if n.alias != nil {
+		if w.doc.bare == nil {
+			w.doc.bare = map[*node]int{}
+		}
+		w.doc.bare[n.alias]++
+		w.doc.edit(n, n.start, len("*"+n.value), ref)
+		return nil
+	}
+	start := n.content(src)
+	if n.quote == '"' || n.quote == '\'' {
+		start++
+	}
+	if !bytes.HasPrefix(src[start:], []byte(n.value)) {
+		return exit.Failf("line %d: the image %s is written over several lines, or with escapes", n.line, n.value).At("", n.line, n.col).
+			Hint("write it out on one line")
+	}
+	w.doc.edit(n, start, len(n.value), ref)
+	return nil
+}
+
+var reference = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`)
+
 // ensure sets the value at the end of a path of keys, of which the last ones
 // are missing.
 func (w *Workload) ensure(m *node, v any, path ...string) error {
@@ -53,76 +90,87 @@ func (w *Workload) ensure(m *node, v any, path ...string) error {
 	for i := len(path) - 1; i > 0; i-- {
 		v = dict{{path[i], v}}
 	}
-	if next != nil {
-		return w.fill(k, next, v)
-	}
-	return w.insertEntry(m, entry{path[0], v})
+	return w.set(m, k, next, entry{path[0], v})
 }
 
 // prepend puts items at the front of the list under a key.
 func (w *Workload) prepend(m *node, key string, l list) error {
 	k, v := m.get(key)
-	switch {
-	case v == nil:
-		return w.insertEntry(m, entry{key, l})
-	case v.resolve().null:
-		return w.fill(k, v, l)
+	if v == nil || v.resolve().null {
+		return w.set(m, k, v, entry{key, l})
 	}
 	return w.insertItems(v.resolve(), l)
+}
+
+// set gives a mapping an entry that it lacks, or that is null: k and null are
+// what it has.
+func (w *Workload) set(m, k, null *node, e entry) error {
+	if null == nil {
+		return w.insertEntry(m, e)
+	}
+	if own, _ := m.own(e.key); own == nil {
+		return exit.Failf("line %d: %s is null by a merge key", k.line, e.key).At("", k.line, k.col).Hint("write it out")
+	}
+	return w.fill(m, k, null, e.value)
 }
 
 // insertEntry puts an entry before the first key of a mapping, or before the
 // second one where the first shares its line with a dash: then only whole
 // lines are added.
 func (w *Workload) insertEntry(m *node, e entry) error {
-	if err := editable(m); err != nil {
-		return err
+	if m.flow {
+		return w.flowEntry(m, e)
 	}
 	src := w.doc.chunk.Bytes
 	first := m.keys[0]
 	indent := strings.Repeat(" ", first.col-1)
 	text := w.style.block(dict{e}, indent)
 	if at := lineStart(src, first.start); blank(src[at:first.start]) {
-		w.edit(aboveComments(src, at, -1), 0, text)
+		w.doc.edit(m, aboveComments(src, at, -1), 0, text)
 		return nil
 	}
 	if len(m.keys) > 1 {
 		second := m.keys[1].start
 		if at := lineStart(src, second); blank(src[at:second]) {
-			w.edit(aboveComments(src, at, second-at), 0, text)
+			w.doc.edit(m, aboveComments(src, at, second-at), 0, text)
 			return nil
 		}
 	}
-	w.edit(first.start, 0, strings.TrimPrefix(text, indent)+indent)
+	w.doc.edit(m, first.start, 0, strings.TrimPrefix(text, indent)+indent)
 	return nil
 }
 
 // insertItems puts items before the first one of a list.
 func (w *Workload) insertItems(seq *node, l list) error {
-	if err := editable(seq); err != nil {
-		return err
+	if seq.flow {
+		return w.flowItems(seq, l)
 	}
 	src := w.doc.chunk.Bytes
-	indent := strings.Repeat(" ", seq.col-1)
+	start := seq.content(src)
+	at := lineStart(src, start)
+	indent := strings.Repeat(" ", start-at)
 	text := w.style.items(l, indent)
-	if at := lineStart(src, seq.start); blank(src[at:seq.start]) {
-		w.edit(aboveComments(src, at, -1), 0, text)
+	if blank(src[at:start]) {
+		w.doc.edit(seq, aboveComments(src, at, -1), 0, text)
 		return nil
 	}
-	w.edit(seq.start, 0, strings.TrimPrefix(text, indent)+indent)
+	w.doc.edit(seq, start, 0, strings.TrimPrefix(text, indent)+indent)
 	return nil
 }
 
 // fill gives a value to a key that has none, or null.
-func (w *Workload) fill(k, null *node, v any) error {
-	if null.alias != nil || null.anchored || k.shared {
+func (w *Workload) fill(m, k, null *node, v any) error {
+	if null.alias != nil || null.anchored {
 		return exit.Failf("line %d: %s is null by an anchor, an alias or a tag", k.line, k.value).At("", k.line, k.col).
 			Hint("write it out, or remove the key")
 	}
 	src := w.doc.chunk.Bytes
+	if m.flow {
+		return w.flowFill(m, null, v)
+	}
 	colon := k.start + bytes.IndexByte(src[k.start:], ':') + 1
-	if end := null.start + len(null.value); null.value != "" && end <= len(src) {
-		w.edit(colon, end-colon, "")
+	if end := null.start + len(null.value); null.value != "" {
+		w.doc.edit(k, colon, end-colon, "")
 	}
 	var b strings.Builder
 	indent := strings.Repeat(" ", k.col-1)
@@ -133,51 +181,14 @@ func (w *Workload) fill(k, null *node, v any) error {
 		if src[next-1] == '\r' && next < len(src) && src[next] == '\n' {
 			next++
 		}
-		w.edit(next, 0, text)
+		w.doc.edit(k, next, 0, text)
 		return nil
 	}
-	w.edit(len(src), 0, w.style.eol+strings.TrimSuffix(text, w.style.eol))
+	w.doc.edit(k, len(src), 0, w.style.eol+strings.TrimSuffix(text, w.style.eol))
 	return nil
 }
 
-var reference = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`)
-
-// SetImage replaces the image of Spec.Containers[i].
-func (w *Workload) SetImage(i int, ref string) error {
-	n := w.images[i]
-	if !reference.MatchString(ref) {
-		return exit.Failf("line %d: %q is no image reference", n.line, ref)
-	}
-	src := w.doc.chunk.Bytes
-	start, end := n.start, n.start+len(n.value)
-	if n.quote == '"' || n.quote == '\'' {
-		start, end = start+1, end+1
-	}
-	if n.alias != nil || n.anchored || n.shared || end > len(src) || string(src[start:end]) != n.value {
-		return exit.Failf("line %d: the image %s is written with an anchor, an alias, a tag or over several lines", n.line, n.resolve().value).At("", n.line, n.col).
-			Hint("write it out on one line")
-	}
-	w.edit(start, end-start, ref)
-	return nil
-}
-
-func (w *Workload) edit(at, del int, text string) {
-	w.doc.edits = append(w.doc.edits, Edit{at, del, text})
-}
-
-// editable refuses places where an insertion would not be what it seems.
-func editable(n *node) error {
-	switch {
-	case n.shared:
-		return exit.Failf("line %d: what has to change here is repeated elsewhere by an alias", n.line).At("", n.line, n.col).
-			Hint("write it out instead of using an anchor and an alias")
-	case n.flow:
-		return exit.Failf("line %d: a mapping or list in flow style ({} or []) has to change, which is not supported yet", n.line).At("", n.line, n.col).
-			Hint("write it in block style")
-	}
-	return nil
-}
-
+// lineStart gives the offset of the line that an offset is on.
 func lineStart(src []byte, at int) int {
 	return bytes.LastIndexAny(src[:at], "\r\n") + 1
 }

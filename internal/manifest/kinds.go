@@ -1,6 +1,12 @@
 package manifest
 
-import "strings"
+import (
+	"maps"
+	"regexp"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/exit"
+)
 
 // holders says where the kinds of Kubernetes and its neighbours hold their
 // PodSpec. The key is GROUP/KIND, the group of the core being empty.
@@ -22,6 +28,42 @@ var holders = map[string]string{
 	"serving.knative.dev/Configuration": "spec.template.spec",
 	"serving.knative.dev/Revision":      "spec",
 	"serving.knative.dev/Service":       "spec.template.spec",
+}
+
+// Kinds says where the kinds of objects hold their PodSpecs. The zero value
+// knows Kubernetes' own kinds, Argo Rollouts and Knative.
+type Kinds struct {
+	more map[string][][]string
+}
+
+var podSpecFlag = regexp.MustCompile(`^([a-z0-9.-]*/)?([A-Z][A-Za-z0-9]*)=([A-Za-z][A-Za-z0-9]*(?:\[\*\])?(?:\.[A-Za-z][A-Za-z0-9]*(?:\[\*\])?)*)$`)
+
+// Add adds a place: GROUP/KIND=PATH, where PATH is keys joined by dots, and a
+// key followed by [*] is a list of which each item is taken.
+func (k *Kinds) Add(s string) error {
+	m := podSpecFlag.FindStringSubmatch(s)
+	if m == nil {
+		return exit.Usagef("%q is not GROUP/KIND=PATH", s).
+			Hint("for example ray.io/RayCluster=spec.workerGroupSpecs[*].template.spec")
+	}
+	kind := strings.TrimSuffix(m[1], "/") + "/" + m[2]
+	more := maps.Clone(k.more)
+	if more == nil {
+		more = map[string][][]string{}
+	}
+	more[kind] = append(more[kind], strings.Split(m[3], "."))
+	k.more = more
+	return nil
+}
+
+// paths gives the places of a kind.
+func (k Kinds) paths(apiVersion, kind string) [][]string {
+	name := group(apiVersion) + "/" + kind
+	paths := k.more[name]
+	if p, ok := holders[name]; ok {
+		paths = append([][]string{strings.Split(p, ".")}, paths...)
+	}
+	return paths
 }
 
 // group gives the API group of an apiVersion: "apps" of apps/v1, "" of v1.

@@ -1,5 +1,7 @@
 package manifest
 
+import "bytes"
+
 type kind uint8
 
 const (
@@ -14,7 +16,7 @@ type node struct {
 	kind  kind
 	flow  bool   // [a, b] or {a: b}
 	quote byte   // of a scalar: 0 plain, else ' " | >
-	value string // of a scalar
+	value string // of a scalar; of an alias, its name
 	null  bool
 
 	start     int // offset of the first byte; of a block collection, of its first key or dash
@@ -25,7 +27,7 @@ type node struct {
 
 	alias    *node // what an alias stands for; kind and the rest are its own
 	anchored bool  // has an anchor or a tag, which start points at
-	shared   bool  // part of something that an alias repeats elsewhere
+	uses     int   // how often it stands in the document, counting aliases; 0 means once, -1 that it was not counted
 }
 
 // resolve follows an alias.
@@ -36,11 +38,43 @@ func (n *node) resolve() *node {
 	return n
 }
 
-// get gives the key and the value of a mapping's entry, or nils.
-func (n *node) get(key string) (k, v *node) {
+// own gives the key and the value of an entry that stands in the mapping
+// itself, or nils.
+func (n *node) own(key string) (k, v *node) {
 	for i, k := range n.keys {
 		if k.kind == scalar && k.value == key {
 			return k, n.kids[i]
+		}
+	}
+	return nil, nil
+}
+
+// isMerge reports whether a key is YAML 1.1's merge key.
+func (n *node) isMerge() bool {
+	return n.kind == scalar && n.value == "<<" && n.quote == 0 && n.alias == nil
+}
+
+const maxMerges = 100
+
+// get gives an entry, also one that a merge key brings in.
+func (n *node) get(key string) (k, v *node) { return n.merged(key, 0) }
+
+func (n *node) merged(key string, depth int) (k, v *node) {
+	if k, v = n.own(key); v != nil || depth == maxMerges {
+		return k, v
+	}
+	for i, m := range n.keys {
+		if !m.isMerge() {
+			continue
+		}
+		from := []*node{n.kids[i]}
+		if r := n.kids[i].resolve(); r.kind == sequence {
+			from = r.kids
+		}
+		for _, f := range from {
+			if k, v = f.resolve().merged(key, depth+1); v != nil {
+				return k, v
+			}
 		}
 	}
 	return nil, nil
@@ -56,55 +90,50 @@ func (n *node) text(key string) string {
 	return ""
 }
 
-// share marks a tree as repeated by an alias.
-func (n *node) share() {
-	if n.shared {
-		return
+// share notes that a tree stands n times in the document.
+func (n *node) share(times int) {
+	if n.uses != 0 {
+		times = -1 // an anchor within an anchor
 	}
-	n.shared = true
+	n.uses = times
 	for _, k := range n.keys {
-		k.share()
+		k.share(times)
 	}
 	for _, k := range n.kids {
-		k.share()
+		k.share(times)
 	}
 }
 
-// duplicate gives the second of two equal keys of a mapping in the tree.
-func (n *node) duplicate() *node {
-	seen := make(map[string]bool, len(n.keys))
+// walk visits the mappings of the tree until one is not to visit's liking.
+func (n *node) walk(visit func(*node) error) error {
+	if n.kind == mapping {
+		if err := visit(n); err != nil {
+			return err
+		}
+	}
 	for _, k := range n.keys {
-		if k.kind == scalar && k.value != "<<" {
-			if seen[k.value] {
-				return k
-			}
-			seen[k.value] = true
+		if err := k.walk(visit); err != nil {
+			return err
 		}
 	}
-	for _, kid := range n.kids {
-		if d := kid.duplicate(); d != nil {
-			return d
+	for _, k := range n.kids {
+		if err := k.walk(visit); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// merge gives the first "<<" key of a mapping in the tree.
-func (n *node) merge() *node {
-	for i, k := range n.keys {
-		if k.kind == scalar && k.value == "<<" && k.quote == 0 {
-			return k
+// content gives the offset behind the anchor and the tag of a node.
+func (n *node) content(src []byte) int {
+	at := n.start
+	for n.anchored && at < len(src) && (src[at] == '&' || src[at] == '!') {
+		for at < len(src) && !bytes.ContainsRune([]byte(" \t\r\n"), rune(src[at])) {
+			at++
 		}
-		if m := n.kids[i].merge(); m != nil {
-			return m
-		}
-	}
-	if n.kind == sequence {
-		for _, kid := range n.kids {
-			if m := kid.merge(); m != nil {
-				return m
-			}
+		for at < len(src) && bytes.ContainsRune([]byte(" \t\r\n"), rune(src[at])) {
+			at++
 		}
 	}
-	return nil
+	return at
 }

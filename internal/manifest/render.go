@@ -112,6 +112,20 @@ func quoted(v string) string {
 	return string(b)
 }
 
+func tolerations(ts []pod.Toleration) list {
+	var l list
+	for _, t := range ts {
+		var d dict
+		for _, e := range []entry{{"key", t.Key}, {"operator", t.Operator}, {"value", t.Value}, {"effect", t.Effect}} {
+			if e.value != "" {
+				d = append(d, e)
+			}
+		}
+		l = append(l, d)
+	}
+	return l
+}
+
 func requirements(rs []pod.Requirement) list {
 	var l list
 	for _, r := range rs {

@@ -18,7 +18,7 @@ import (
 // and a column, from which the offsets are worked out.
 func parseYAML(c Chunk) ([]*node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(c.Bytes))
-	conv := converter{c: c, lines: lineStarts(c.Bytes), made: map[*yaml.Node]*node{}}
+	conv := converter{c: c, lines: lineStarts(c.Bytes), made: map[*yaml.Node]*node{}, aliased: map[*node]int{}}
 	var roots []*node
 	for {
 		var doc yaml.Node
@@ -33,8 +33,8 @@ func parseYAML(c Chunk) ([]*node, error) {
 			roots = append(roots, conv.node(doc.Content[0]))
 		}
 	}
-	for _, target := range conv.aliased {
-		target.share()
+	for target, aliases := range conv.aliased {
+		target.share(1 + aliases)
 	}
 	return roots, nil
 }
@@ -43,7 +43,7 @@ type converter struct {
 	c       Chunk
 	lines   []int
 	made    map[*yaml.Node]*node
-	aliased []*node
+	aliased map[*node]int // how many aliases a node has
 }
 
 func (c *converter) node(y *yaml.Node) *node {
@@ -76,7 +76,7 @@ func (c *converter) node(y *yaml.Node) *node {
 		}
 	case yaml.AliasNode:
 		n.alias = c.made[y.Alias]
-		c.aliased = append(c.aliased, n.alias)
+		c.aliased[n.alias]++
 	}
 	return n
 }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	fake "github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/imagetest"
+)
+
+func inject(t *testing.T, in string, argv ...string) (out, errs string, code exit.Code) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = program().Exec(context.Background(), &command.Env{
+		Stdin: strings.NewReader(in), Stdout: &o, Stderr: &e,
+		Getenv: func(string) string { return "" },
+	}, argv)
+	return o.String(), e.String(), code
+}
+
+// A registry is asked once for each reference, whatever the number of
+// documents, and never for what the artifacts say.
+func TestEachImageIsLookedUpOnce(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	var manifests atomic.Int32
+	h := fake.New(fake.Logger(log.New(io.Discard, "", 0)))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/") {
+			manifests.Add(1)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	for _, name := range []string{"a", "b"} {
+		if _, err := (imagetest.Spec{Platform: "linux/arm64"}).Push(host + "/" + name + ":1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manifests.Store(0)
+	var in strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&in, "---\nkind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: %s/%c:1\n  - image: built\n", host, 'a'+i%2)
+	}
+	out, errs, code := inject(t, in.String(), "--image", "built=r/built:1;linux/arm64,linux/amd64", "--quiet")
+	if code != 0 || strings.Count(out, "- arm64\n") != 1000 || strings.Contains(out, "- amd64\n") {
+		t.Errorf("code %d, %d affinities\n%s", code, strings.Count(out, "- arm64\n"), errs)
+	}
+	if n := manifests.Load(); n != 2 {
+		t.Errorf("%d manifests were asked for, want 2", n)
+	}
+
+	manifests.Store(0)
+	if _, errs, code = inject(t, in.String(), "--image", "built=r/built:1;linux/arm64", "--offline"); code != 1 || manifests.Load() != 0 {
+		t.Errorf("--offline: code %d, %d requests\n%s", code, manifests.Load(), errs)
+	}
+	if out, errs, code = inject(t, "kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: "+host+"/none:1\n"); code != 1 || out != "" ||
+		!strings.Contains(errs, "standard input: Pod: line 5: the platforms of image "+host+"/none:1 are not known: reading ") {
+		t.Errorf("missing: code %d\n%s%s", code, out, errs)
+	}
+}

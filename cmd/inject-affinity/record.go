@@ -1,0 +1,145 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/output"
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/text"
+)
+
+// A record is what a run did: the document of --json and --report-file.
+type record struct {
+	Changed   int        `json:"changed"`
+	Files     []string   `json:"files"` // that changed, or would
+	Workloads []workload `json:"workloads"`
+	Warnings  []note     `json:"warnings"`
+	Notes     []note     `json:"notes"`
+}
+
+// A workload is an object with a PodSpec.
+type workload struct {
+	File      string        `json:"file"`
+	Line      int           `json:"line"`
+	Kind      string        `json:"kind"`
+	Namespace string        `json:"namespace,omitempty"`
+	Name      string        `json:"name"`
+	Platforms platform.List `json:"platforms"` // null: not known
+	Changed   bool          `json:"changed"`
+}
+
+// A note is a sentence about a place.
+type note struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+// add takes what was found in a chunk of a file.
+func (r *record) add(file string, f findings) {
+	if len(f.edits) > 0 && (len(r.Files) == 0 || r.Files[len(r.Files)-1] != file) {
+		r.Files = append(r.Files, file)
+	}
+	for _, w := range f.workloads {
+		w.File = file
+		r.Workloads = append(r.Workloads, w)
+		if w.Changed {
+			r.Changed++
+		}
+	}
+	for _, n := range f.warnings {
+		n.File = file
+		r.Warnings = append(r.Warnings, n)
+	}
+	for _, n := range f.notes {
+		n.File = file
+		r.Notes = append(r.Notes, n)
+	}
+}
+
+// maxNotes is how many notes are shown; the report file has all.
+const maxNotes = 10
+
+func (r *record) log(l *command.Log) {
+	for _, n := range r.Warnings {
+		l.WarnAt(n.File, n.Line, 0, "%s: line %d: %s", n.File, n.Line, n.Text)
+	}
+	for i, n := range r.Notes {
+		if i == maxNotes {
+			l.Infof("and %s of this kind", text.Count(len(r.Notes)-i, "more note"))
+			break
+		}
+		l.Infof("%s: line %d: %s", n.File, n.Line, n.Text)
+	}
+	for _, w := range r.Workloads {
+		l.Debugf("%s: line %d: %s %s: platforms %s, changed: %t", w.File, w.Line, w.Kind, w.Name, w.Platforms, w.Changed)
+	}
+}
+
+// stale is the error of --check.
+func (r *record) stale() error {
+	return exit.Failf("checking manifests: %s in %s would change: %s", text.Count(r.Changed, "workload"), text.Count(len(r.Files), "file"), strings.Join(r.Files, ", ")).
+		Hint("run inject-affinity with --write instead of --check, or --diff to see what would change")
+}
+
+func (r *record) report(c *config) output.Report {
+	out := output.Report{
+		Results: []output.Result{
+			{Name: "changed", Text: strconv.Itoa(r.Changed)},
+			{Name: "workloads", Text: strconv.Itoa(len(r.Workloads))},
+			{Name: "files", Text: strings.Join(r.Files, ","), List: r.Files},
+		},
+		JSON:    r.document(),
+		Summary: r.summary(),
+	}
+	if c.reportFile != "" {
+		b, _ := json.MarshalIndent(r.document(), "", "  ") // strings and numbers always can
+		out.Files = map[string][]byte{c.reportFile: append(b, '\n')}
+	}
+	return out
+}
+
+// document gives the record with empty lists instead of null.
+func (r *record) document() record {
+	d := *r
+	if d.Files == nil {
+		d.Files = []string{}
+	}
+	if d.Workloads == nil {
+		d.Workloads = []workload{}
+	}
+	if d.Warnings == nil {
+		d.Warnings = []note{}
+	}
+	if d.Notes == nil {
+		d.Notes = []note{}
+	}
+	return d
+}
+
+// maxRows keeps a summary within what GitHub shows.
+const maxRows = 100
+
+// summary is a table in Markdown of the workloads.
+func (r *record) summary() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### inject-affinity: %s changed\n\n", text.Count(r.Changed, "workload"))
+	if len(r.Workloads) == 0 {
+		return b.String()
+	}
+	b.WriteString("| workload | platforms | changed |\n|---|---|---|\n")
+	cell := strings.NewReplacer("|", "\\|", "`", "'")
+	for i, w := range r.Workloads {
+		if i == maxRows {
+			fmt.Fprintf(&b, "\nand %d more\n", len(r.Workloads)-i)
+			break
+		}
+		fmt.Fprintf(&b, "| `%s %s` | %s | %t |\n", cell.Replace(text.Line(w.Kind)), cell.Replace(text.Line(w.Name)), w.Platforms, w.Changed)
+	}
+	return b.String()
+}

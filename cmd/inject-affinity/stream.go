@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"github.com/polyarch/polyarch/internal/manifest"
+)
+
+// A batch is some chunks in a row, which one worker handles.
+type batch struct {
+	chunks []manifest.Chunk
+	size   int
+
+	found []findings
+	err   error
+	done  chan struct{}
+}
+
+// batchSize keeps the cost of handing a batch over small beside that of
+// reading it, and the batches in flight within a few MB.
+const batchSize = 128 << 10
+
+type readFunc func(manifest.Chunk, manifest.Kinds) (*manifest.Document, error)
+
+// stream reads chunks, handles them in parallel, and hands them to emit in
+// their order. Memory is bounded by the batches in flight.
+func (in *injector) stream(ctx context.Context, r io.Reader, read readFunc, emit func(manifest.Chunk, findings) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	workers := max(2, runtime.GOMAXPROCS(0))
+	work, order := make(chan *batch), make(chan *batch, 2*workers)
+	var readErr error
+	go func() {
+		defer close(order)
+		defer close(work)
+		readErr = split(ctx, r, func(b *batch) error {
+			for _, to := range []chan *batch{order, work} {
+				select {
+				case to <- b:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+			return nil
+		})
+	}()
+	for range workers {
+		go func() {
+			for b := range work {
+				b.found, b.err = in.batch(ctx, b.chunks, read)
+				close(b.done)
+			}
+		}()
+	}
+	for b := range order {
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		for i, f := range b.found {
+			if err := emit(b.chunks[i], f); err != nil {
+				return err
+			}
+		}
+		if b.err != nil {
+			return b.err
+		}
+	}
+	return readErr
+}
+
+// split groups chunks into batches.
+func split(ctx context.Context, r io.Reader, emit func(*batch) error) error {
+	b := &batch{done: make(chan struct{})}
+	err := manifest.Split(r, func(c manifest.Chunk) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b.chunks = append(b.chunks, c)
+		if b.size += len(c.Bytes); b.size < batchSize {
+			return nil
+		}
+		full := b
+		b = &batch{done: make(chan struct{})}
+		return emit(full)
+	})
+	if err != nil || len(b.chunks) == 0 {
+		return err
+	}
+	return emit(b)
+}
+
+// batch handles chunks; with an error come the findings before it.
+func (in *injector) batch(ctx context.Context, chunks []manifest.Chunk, read readFunc) ([]findings, error) {
+	docs := make([]*manifest.Document, 0, len(chunks))
+	var readErr error
+	for _, c := range chunks {
+		d, err := read(c, in.kinds)
+		if err != nil {
+			readErr = err
+			break
+		}
+		docs = append(docs, d)
+	}
+	in.ask(ctx, docs)
+	var out []findings
+	for _, d := range docs {
+		f, err := in.document(ctx, d)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, f)
+	}
+	return out, readErr
+}

@@ -1,0 +1,110 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/polyarch/polyarch/internal/exit"
+)
+
+// startsJSON gives the offset of a chunk's first brace, behind a byte order
+// mark, white space and a "---"; ok is false if it starts with something else.
+func startsJSON(b []byte) (offset int, ok bool) {
+	rest := bytes.TrimPrefix(b, []byte("\uFEFF"))
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	rest = bytes.TrimLeft(bytes.TrimPrefix(rest, []byte("---")), " \t\r\n")
+	return len(b) - len(rest), len(rest) > 0 && rest[0] == '{'
+}
+
+// parseJSON reads the document of a chunk with encoding/json, which takes what
+// YAML parsers refuse: "\/", surrogate pairs, long keys.
+func parseJSON(c Chunk, from int) ([]*node, error) {
+	p := &jsonParser{c: c, from: from, dec: json.NewDecoder(bytes.NewReader(c.Bytes[from:])), line: c.Line}
+	p.dec.UseNumber()
+	root, err := p.value()
+	if err == nil {
+		if _, e := p.dec.Token(); !errors.Is(e, io.EOF) {
+			err = errors.New("there is more after the JSON document")
+		}
+	}
+	if err != nil {
+		p.position(min(from+int(p.dec.InputOffset()), len(c.Bytes)))
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			p.position(min(from+int(syntax.Offset), len(c.Bytes)))
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("the JSON document ends too early")
+		}
+		return nil, exit.Failf("line %d: %w", p.line, err).At("", p.line, 0)
+	}
+	return []*node{root}, nil
+}
+
+type jsonParser struct {
+	c    Chunk
+	from int
+	dec  *json.Decoder
+	at   int // offset up to which line and bol are right
+	line int
+	bol  int // offset of the line's first byte
+}
+
+// position moves line and bol on to an offset.
+func (p *jsonParser) position(at int) {
+	for ; p.at < at; p.at++ {
+		if p.c.Bytes[p.at] == '\n' {
+			p.line++
+			p.bol = p.at + 1
+		}
+	}
+}
+
+// value reads a value, and its place before that.
+func (p *jsonParser) value() (*node, error) {
+	at := p.from + int(p.dec.InputOffset())
+	for at < len(p.c.Bytes) && bytes.IndexByte([]byte(" \t\r\n,:"), p.c.Bytes[at]) >= 0 {
+		at++
+	}
+	p.position(at)
+	n := &node{flow: true, start: at, line: p.line, col: at - p.bol + 1}
+	tok, err := p.dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch t := tok.(type) {
+	case json.Delim:
+		n.kind = mapping
+		if t == '[' {
+			n.kind = sequence
+		}
+		for p.dec.More() {
+			if n.kind == mapping {
+				key, err := p.value()
+				if err != nil {
+					return nil, err
+				}
+				n.keys = append(n.keys, key)
+			}
+			kid, err := p.value()
+			if err != nil {
+				return nil, err
+			}
+			n.kids = append(n.kids, kid)
+		}
+		_, err = p.dec.Token() // the end
+		return n, err
+	case string:
+		n.quote, n.value = '"', t
+	case json.Number:
+		n.value = t.String()
+	case bool:
+		n.value = map[bool]string{true: "true", false: "false"}[t]
+	case nil:
+		n.null, n.value = true, "null"
+	}
+	n.flow = false
+	return n, nil
+}
