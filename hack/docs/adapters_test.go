@@ -38,8 +38,8 @@ type step struct {
 // action itself.
 var byHand = map[string][]string{
 	"detect-arch":     {"working-directory", "version", "releases"},
-	"stitch-index":    {"sources", "command", "working-directory", "version", "releases"},
-	"inject-affinity": {"files", "working-directory", "version", "releases"},
+	"stitch-index":    {"sources", "command", "docker-config", "github-token", "working-directory", "version", "releases"},
+	"inject-affinity": {"files", "docker-config", "github-token", "working-directory", "version", "releases"},
 }
 
 // renamed are flags that the root action offers under another name, or not at

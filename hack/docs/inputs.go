@@ -128,6 +128,13 @@ var blocks = map[string]block{
 		}
 		return out
 	},
+	// what a reusable workflow hands to the action of a program
+	"workflow-with": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			out = append(out, fmt.Sprintf("%s: ${{ inputs.%s }}", in.Name, in.Name))
+		}
+		return out
+	},
 	// env of the step that runs the program
 	"action-env": func(h []*help) (out []string) {
 		for _, in := range inputs(h) {

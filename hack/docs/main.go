@@ -11,7 +11,8 @@
 //	# end
 //
 // are replaced by what these binaries' flags make there, for example inputs of
-// an action, but for detect-arch's --context, which is written by hand.
+// an action, but for detect-arch's --context, which is written by hand; -Build
+// leaves out all flags that --help shows under that heading.
 // With -check it changes nothing and fails on what is stale.
 package main
 

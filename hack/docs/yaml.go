@@ -10,7 +10,7 @@ import (
 	"github.com/polyarch/polyarch/internal/output"
 )
 
-var yamlBlock = regexp.MustCompile(`(?ms)^( *)# ([a-z]+-[a-z]+): ([a-z][a-z -]*)\n(.*?)^( *)# end$`)
+var yamlBlock = regexp.MustCompile(`(?ms)^( *)# ([a-z]+-[a-z]+): ([a-z][A-Za-z -]*)\n(.*?)^( *)# end$`)
 
 // rewriteYAML fills the generated blocks of a YAML file.
 func rewriteYAML(doc string, ask func(string) (*help, error)) (string, error) {
@@ -47,11 +47,12 @@ func rewriteYAML(doc string, ask func(string) (*help, error)) (string, error) {
 	return doc, failed
 }
 
-// without gives h less the flag or result of this name.
+// without gives h less the flag or result of this name, or the flags under the
+// heading of this name.
 func (h *help) without(name string) *help {
 	return &help{
 		Name:    h.Name,
-		Flags:   slices.DeleteFunc(slices.Clone(h.Flags), func(f flagset.Info) bool { return f.Name == name }),
+		Flags:   slices.DeleteFunc(slices.Clone(h.Flags), func(f flagset.Info) bool { return f.Name == name || f.Group == name }),
 		Results: slices.DeleteFunc(slices.Clone(h.Results), func(r output.Spec) bool { return r.Name == name }),
 	}
 }
