@@ -24,6 +24,7 @@ var layers = map[string][]string{
 	"internal/platform":   {"internal/text"},
 	"internal/flagset":    {"internal/exit", "internal/text"},
 	"internal/imagetest":  {"internal/platform"}, // for tests alone
+	"internal/progress":   {"internal/text"},
 	// images
 	"internal/registry": {"internal/exit", "internal/text"},
 	"internal/program":  {"internal/platform"},
