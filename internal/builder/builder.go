@@ -158,6 +158,13 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 	if err := b.check(r); err != nil {
 		return nil, err
 	}
+	if b.Has(Dockerfile) && r.Dockerfile == "" {
+		if file := filepath.Join(r.Context, "Containerfile"); r.Host.Exists(file) {
+			r.Dockerfile = file
+		} else if !r.Host.Exists(filepath.Join(r.Context, "Dockerfile")) {
+			return nil, exit.Usagef("building with %s: there is no Dockerfile in %s", b.Name, r.Context).Hint("name it with --dockerfile")
+		}
+	}
 	groups := []platform.List{r.Platforms}
 	if !b.Once {
 		groups = nil
@@ -183,15 +190,22 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 	return legs, nil
 }
 
-func (b Builder) check(r Request) error {
+// lacks gives an option that r names and b has not, or "".
+func (b Builder) lacks(r Request) Option {
 	given := map[Option]bool{
 		Dockerfile: r.Dockerfile != "", Target: r.Target != "", BuildArg: len(r.BuildArgs) > 0, Secret: len(r.Secrets) > 0,
 		CacheFrom: len(r.CacheFrom) > 0, CacheTo: len(r.CacheTo) > 0, PlatformTarget: len(r.PlatformTargets) > 0,
 	}
 	for _, o := range []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo, PlatformTarget} {
-		if !given[o] || b.Has(o) {
-			continue
+		if given[o] && !b.Has(o) {
+			return o
 		}
+	}
+	return ""
+}
+
+func (b Builder) check(r Request) error {
+	if o := b.lacks(r); o != "" {
 		e := exit.Usagef("flag --%s: the builder %s has no such option", o, b.Name)
 		if s := b.Instead[o]; s != "" {
 			e.Hint("%s", s)
@@ -203,11 +217,6 @@ func (b Builder) check(r Request) error {
 			}
 		}
 		return e.Hint("it works with %s", strings.Join(have, ", "))
-	}
-	for p := range r.PlatformTargets {
-		if !r.Platforms.Contains(p) {
-			return exit.Usagef("flag --platform-target: %s is not among the platforms to build, %s", p, r.Platforms)
-		}
 	}
 	return nil
 }

@@ -8,20 +8,142 @@ import (
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/text"
 )
+
+// A symptom is what tools print when something is wrong that the user can
+// mend.
+type symptom struct {
+	words []string // in lower case; one of them in one of the last lines
+	cause string   // a clause for the error's message
+	code  exit.Code
+	hints func(b Builder, leg Leg) []string
+}
+
+// saidLast is how many of the last lines are looked at: what a test suite
+// prints while it passes is not why a build failed.
+const saidLast = 40
+
+var symptoms = []symptom{
+	{
+		words: []string{"exec format error"},
+		cause: "this machine does not run programs of that platform",
+		code:  exit.Failed,
+		hints: func(_ Builder, leg Leg) []string {
+			return []string{
+				"install emulation: docker run --privileged --rm tonistiigi/binfmt --install " + leg.Platforms[0].Arch + ", or the package qemu-user-static",
+				"or cross-compile, which needs none and is 7 to 10 times as fast: FROM --platform=$BUILDPLATFORM for the compiler's stage, and $TARGETARCH for the compiler",
+				"or build " + leg.Name + " on a machine of its own with --no-stitch, and stitch the images",
+			}
+		},
+	},
+	{
+		words: []string{"no space left on device", "disk quota exceeded"},
+		cause: "the disk is full",
+		code:  exit.Failed,
+		hints: func(b Builder, _ Leg) []string {
+			clean := map[string]string{
+				"docker": "docker system prune", "buildx": "docker buildx prune", "buildkit": "buildctl prune", "buildah": "buildah prune",
+				"bazel": "bazel clean --expunge", "ko": "go clean -cache", "pack": "docker system prune",
+			}[b.Name]
+			if clean == "" {
+				return []string{"make room where the build writes"}
+			}
+			return []string{"make room, for example with: " + clean}
+		},
+	},
+	{
+		words: []string{"cannot connect to the docker daemon", "error during connect:", "failed to connect to the docker api", "failed to ping docker", "dial unix /var/run/docker.sock"},
+		cause: "its daemon cannot be reached",
+		code:  exit.Unreachable,
+		hints: func(b Builder, _ Leg) []string {
+			return []string{"start Docker, or set DOCKER_HOST to where it is", "buildah needs no daemon: --builder buildah"}
+		},
+	},
+	{
+		words: []string{"buildkitd.sock: connect:", "could not connect to unix:", "failed to list workers", "listing workers for", "failed to find driver", "waiting for connection: context deadline exceeded"},
+		cause: "its daemon cannot be reached",
+		code:  exit.Unreachable,
+		hints: func(b Builder, _ Leg) []string {
+			if b.Name == "buildx" {
+				return []string{"look at the instances with: docker buildx ls"}
+			}
+			return []string{"start buildkitd, or set BUILDKIT_HOST to where it is"}
+		},
+	},
+	{
+		words: []string{"unauthorized:", "authentication required", "no basic auth credentials", "insufficient_scope", "denied: requested access", "pull access denied", "denied: permission", "error: denied", "access forbidden", "403 forbidden", "401 unauthorized"},
+		cause: "a registry wants another login",
+		code:  exit.Denied,
+		hints: func(b Builder, leg Leg) []string {
+			host, _, _ := strings.Cut(leg.Ref, "/")
+			login := map[string]string{
+				"buildah": "buildah login ", "ko": "ko login ", "gcb": "gcloud auth login; the build's service account has to be allowed to push to ",
+			}[b.Name]
+			if login == "" {
+				login = "docker login "
+			}
+			return []string{"log in to push, with: " + login + host, "the base images' registries may want a login too; the lines above say which it was"}
+		},
+	},
+	{
+		words: []string{"buildx component is missing or broken", "unknown command: docker buildx", "'buildx' is not a docker command"},
+		cause: "Docker's buildx plugin is missing",
+		code:  exit.Failed,
+		hints: func(Builder, Leg) []string {
+			return []string{"install it (the package docker-buildx or docker-buildx-plugin), or use --builder buildah"}
+		},
+	},
+	{
+		words: []string{"unknown flag:", "unknown shorthand flag", "unrecognized option", "unknown option", "flag provided but not defined", "unknown command", "unknown instruction: build"},
+		cause: "it does not know what it was told to do",
+		code:  exit.Failed,
+		hints: func(b Builder, _ Leg) []string {
+			return []string{"is the " + b.Name + " that is installed too old, or a --builder-arg wrong?"}
+		},
+	},
+}
 
 // explain makes of a failed command an error that says what to do.
 func (b Builder) explain(leg Leg, e *StepError) error {
 	program := e.Step.Argv[0]
 	if errors.Is(e.Err, exec.ErrNotFound) || errors.Is(e.Err, fs.ErrNotExist) && e.Tail == nil {
 		x := exit.Failf("starting %s: it was not found", program)
-		if strings.ContainsRune(program, filepath.Separator) && !filepath.IsAbs(program) {
-			return x.Hint("the command runs in the folder %s; write its path from there, or the whole path", e.Step.Dir)
-		}
-		if b.Remedy != "" {
+		switch {
+		case b.Remedy != "":
 			x.Hint("%s", b.Remedy)
+		case strings.ContainsRune(program, filepath.Separator) && !filepath.IsAbs(program):
+			x.Hint("the command runs in the folder %s; write its path from there, or the whole path", e.Step.Dir)
+		}
+		return x
+	}
+	for _, s := range symptoms {
+		line := find(e.Tail, s.words)
+		if line == "" {
+			continue
+		}
+		x := &exit.Error{Code: s.code, Err: exit.Failf("building %s with %s: %s: %w (%s)", leg.Name, b.Name, s.cause, e, line)}
+		for _, h := range s.hints(b, leg) {
+			x.Hint("%s", h)
 		}
 		return x
 	}
 	return exit.Failf("building %s with %s: %w", leg.Name, b.Name, e)
+}
+
+// find gives the last line that has one of the words, shortened.
+func find(tail []string, words []string) string {
+	for i := len(tail) - 1; i >= max(0, len(tail)-saidLast); i-- {
+		lower := strings.ToLower(tail[i])
+		for _, w := range words {
+			if at := strings.Index(lower, w); at >= 0 {
+				line := text.Line(tail[i])
+				if len(line) > 200 {
+					line = strings.ToValidUTF8(line[:200], "") + "…"
+				}
+				return line
+			}
+		}
+	}
+	return ""
 }

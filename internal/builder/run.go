@@ -1,12 +1,14 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 // A Watcher is told what goes on. Its methods are called by several
 // goroutines; those about one leg come one after the other.
 type Watcher interface {
-	Started(leg Leg)
+	Running(leg Leg, step Step)
 	Line(leg Leg, line string)
 	Ended(leg Leg, err error) // err may be a *StepError
 }
@@ -31,7 +33,7 @@ type Result struct {
 // A Runner runs legs.
 type Runner struct {
 	Builder   Builder
-	Jobs      int  // legs at a time; at least 1
+	Jobs      int  // legs at a time; 0: one for each processor
 	KeepGoing bool // one that fails does not end the others
 	Environ   []string
 	Watcher   Watcher
@@ -44,7 +46,7 @@ func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	results := make([]Result, len(legs))
-	turn := make(chan struct{}, max(1, r.Jobs))
+	turn := make(chan struct{}, cmp.Or(r.Jobs, runtime.GOMAXPROCS(0)))
 	var wg sync.WaitGroup
 	var once sync.Once
 	var first error
@@ -54,7 +56,6 @@ func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 			defer func() { <-turn }()
 			pushed, err := Pushed{}, context.Cause(ctx)
 			if err == nil {
-				r.Watcher.Started(leg)
 				pushed, err = r.leg(ctx, leg)
 				r.Watcher.Ended(leg, err)
 			}
@@ -87,6 +88,7 @@ func (r Runner) leg(ctx context.Context, leg Leg) (Pushed, error) {
 	}
 	var tail []string
 	for _, s := range leg.Steps {
+		r.Watcher.Running(leg, s)
 		out := &lines{each: func(line string) { r.Watcher.Line(leg, line) }}
 		err := run(ctx, s, r.Environ, out)
 		tail = out.tail

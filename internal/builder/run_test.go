@@ -27,7 +27,7 @@ type recorder struct {
 	line  func(leg, line string)
 }
 
-func (r *recorder) Started(leg Leg) {}
+func (r *recorder) Running(Leg, Step) {}
 func (r *recorder) Line(leg Leg, line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
