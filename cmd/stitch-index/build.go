@@ -1,75 +1,35 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 
 	"github.com/polyarch/polyarch/internal/builder"
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
-	"github.com/polyarch/polyarch/internal/flagset"
 	"github.com/polyarch/polyarch/internal/index"
-	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// building is what the flags say about builds.
-type building struct {
-	platforms platform.List
-	context   string
-	jobs      int
-	keepGoing bool
-}
-
-func (b *building) flags(fs *flagset.Set) {
-	fs.Group("Build")
-	fs.Var(&b.platforms, "platform", "build for these `PLATFORMS`, for example linux/amd64,linux/arm64, and push each under the first tag with a suffix, v1_linux_arm64")
-	fs.String(&b.context, "context", ".", "the `FOLDER` to build")
-	fs.Int(&b.jobs, "jobs", 0, "how `MANY` platforms to build at a time (default: one for each processor)")
-	fs.Bool(&b.keepGoing, "keep-going", false, "when a build fails, let the others finish; by default they are ended")
-}
-
-// flagsOfBuilds do nothing without --platform.
-var flagsOfBuilds = []string{"context", "jobs", "keep-going"}
-
-// check refuses flags that contradict each other, before any work.
-func (b *building) check(env *command.Env) error {
-	if len(b.platforms) > 0 {
-		if env.Command == nil {
-			return exit.Usagef("there is nothing to build %s with", b.platforms).Hint("give a build command after --")
-		}
-		return nil
-	}
-	if env.Command != nil {
-		return exit.Usagef("flag --platform is missing: the command after -- is run for each platform").Hint("for example --platform linux/amd64,linux/arm64")
-	}
-	for _, name := range flagsOfBuilds {
-		if env.Flags.Given(name) {
-			return exit.Usagef("flag --%s is for builds, and --platform, which says what to build, is missing", name)
-		}
-	}
-	return nil
-}
-
-// build builds all platforms and gives what to stitch.
+// build builds all platforms and gives what to stitch. With --dry-run it says
+// what it would run.
 func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, error) {
 	repo, tags, err := c.target()
 	if err != nil {
 		return nil, err
 	}
-	request, err := c.request(env, repo, tags[0])
+	request, err := c.build.request(env, repo, tags[0], c.insecure)
 	if err != nil {
 		return nil, err
 	}
-	tool, err := builder.Lookup("custom")
+	tool, err := c.build.choose(env, request)
 	if err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp(tool.Scratch, "stitch-index-")
+	if err != nil && tool.Scratch != "" {
+		return nil, exit.Failf("building with %s: %w", tool.Name, err).Hint("%s", tool.Remedy)
+	}
 	if err != nil {
 		return nil, exit.Failf("making a folder for the builds: %w", err)
 	}
@@ -78,15 +38,15 @@ func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, er
 	if err != nil {
 		return nil, err
 	}
-	jobs := cmp.Or(c.build.jobs, runtime.GOMAXPROCS(0))
-	runner := builder.Runner{
-		Builder:   tool,
-		Jobs:      jobs,
-		KeepGoing: c.build.keepGoing,
-		Environ:   env.Environ(),
-		Watcher:   newConsole(env, legs),
+	if c.dryRun {
+		for _, leg := range legs {
+			for _, s := range leg.Steps {
+				env.Log.Infof("%s: would run: %s", leg.Name, s.CommandLine())
+			}
+		}
+		return nil, nil
 	}
-	results, err := runner.Run(ctx, legs)
+	results, err := runBuilds(ctx, env, c, tool, request, legs)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +55,7 @@ func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, er
 	client := c.client(env)
 	var sources []index.Source
 	for _, r := range results {
-		s, err := built(ctx, client, r)
+		s, err := built(ctx, client, tool, r)
 		if err != nil {
 			return nil, err
 		}
@@ -104,39 +64,26 @@ func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, er
 	return sources, nil
 }
 
-// request gives what to build, with paths that do not depend on where a
-// builder is started.
-func (c *config) request(env *command.Env, repo registry.Repository, tag string) (builder.Request, error) {
-	b := &c.build
-	folder, err := filepath.Abs(b.context)
-	if err != nil {
-		return builder.Request{}, exit.Failf("finding the folder %s: %w", b.context, err)
+// runBuilds runs the builds.
+func runBuilds(ctx context.Context, env *command.Env, c *config, tool builder.Builder, request builder.Request, legs []builder.Leg) ([]builder.Result, error) {
+	shown := newConsole(env, legs)
+	defer shown.close()
+	runner := builder.Runner{
+		Builder:   tool,
+		Jobs:      c.build.jobs,
+		KeepGoing: c.build.keepGoing,
+		Environ:   env.Environ(),
+		Watcher:   shown,
 	}
-	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return builder.Request{}, exit.Usagef("flag --context: %s is no folder", b.context)
+	if tool.Alone(request.Host) {
+		runner.Jobs = 1
 	}
-	host, err := platform.FromConfig(runtime.GOOS, runtime.GOARCH, "")
-	if err != nil {
-		return builder.Request{}, err
-	}
-	return builder.Request{
-		Image:     repo.String(),
-		Tag:       tag,
-		Platforms: b.platforms,
-		Context:   folder,
-		Command:   env.Command,
-		Host: builder.Host{
-			Platform: host,
-			Getenv:   env.Getenv,
-			Look:     func(program string) bool { _, err := exec.LookPath(program); return err == nil },
-			Exists:   func(path string) bool { _, err := os.Stat(path); return err == nil },
-		},
-	}, nil
+	return runner.Run(ctx, legs)
 }
 
 // built gives what a build has pushed, as the registry says it, which is the
 // one source of truth: a tool that reports another digest was overtaken.
-func built(ctx context.Context, client *registry.Client, r builder.Result) (index.Source, error) {
+func built(ctx context.Context, client *registry.Client, tool builder.Builder, r builder.Result) (index.Source, error) {
 	ref, err := registry.ParseReference(r.Leg.Ref)
 	if err != nil {
 		return index.Source{}, err
@@ -149,8 +96,11 @@ func built(ctx context.Context, client *registry.Client, r builder.Result) (inde
 	} else {
 		m, err := client.Manifest(ctx, ref)
 		if registry.NotFound(err) {
-			return index.Source{}, exit.Failf("building %s: the build is done, and there is no %s", r.Leg.Name, ref).
-				Hint("the build has to push the image that $IMAGE names, or leave it as an OCI layout in $%s", builder.LayoutVariable)
+			e := exit.Failf("building %s: the build is done, and there is no %s", r.Leg.Name, ref)
+			if tool.Program == "" {
+				e.Hint("the build has to push the image that $IMAGE names, or leave it as an OCI layout in $%s", builder.LayoutVariable)
+			}
+			return index.Source{}, e
 		}
 		if err != nil {
 			return index.Source{}, err
@@ -166,4 +116,22 @@ func built(ctx context.Context, client *registry.Client, r builder.Result) (inde
 		s.Platform = &r.Leg.Platforms[0]
 	}
 	return s, nil
+}
+
+// noStitch checks what was built as if it were to be stitched, and reports it
+// for a later run to take.
+func noStitch(ctx context.Context, env *command.Env, c *config, sources []index.Source) error {
+	repo, tags, err := c.target()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	job := c.job(env, repo, tags, sources)
+	job.DryRun = true
+	r, err := index.Stitch(ctx, job)
+	if err != nil {
+		return err
+	}
+	return env.Write(reportBuilt(repo, sources, r))
 }

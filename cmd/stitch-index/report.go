@@ -42,7 +42,7 @@ type child struct {
 	Notes     []string          `json:"notes,omitempty"`
 }
 
-func report(repo registry.Repository, tags []string, dryRun bool, r *index.Result) output.Report {
+func report(repo registry.Repository, tags []string, dryRun bool, sources []string, r *index.Result) output.Report {
 	doc := document{
 		ImageURL:  repo.Tag(tags[0]).String(),
 		Digest:    r.Index.Digest,
@@ -53,10 +53,9 @@ func report(repo registry.Repository, tags []string, dryRun bool, r *index.Resul
 		Platforms: r.Platforms(),
 		DryRun:    dryRun,
 	}
-	var images []string
+	images := imageList(repo, r)
 	rows := [][]string{}
 	for _, i := range r.Images {
-		images = append(images, repo.Digest(i.Descriptor.Digest).String())
 		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
 		one := child{
 			Platform:  i.Platform,
@@ -84,6 +83,7 @@ func report(repo registry.Repository, tags []string, dryRun bool, r *index.Resul
 			{Name: "image-ref", Text: doc.ImageRef},
 			{Name: "images", Text: strings.Join(images, ","), List: images},
 			{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
+			{Name: "source", Text: strings.Join(sources, ","), List: sources},
 		},
 		Text:    head + "\n" + text.Table(rows),
 		JSON:    doc,

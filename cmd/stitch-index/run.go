@@ -31,7 +31,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Index")
 	fs.String(&c.image, "image", "", "the `REPOSITORY` of the index, HOST/PATH; HOST/PATH:TAG names a tag as well")
 	fs.Var(&c.tags, "tag", "`TAGS` of the index, separated by commas or blanks; can be repeated")
-	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing")
+	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing; with --platform, show the build commands and run none")
 	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image whose programs are for another platform than its config says: look at what it starts, at the folders of PATH as well, or trust it (then a declared platform is not compared with the config either)")
 	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH` that inject-affinity --artifacts and skaffold deploy --build-artifacts read")
 	fs.String(&c.name, "name", "", "the `NAME` that manifests have for the image, for the artifacts file (default: what --image says, without a tag)")
@@ -48,6 +48,7 @@ func program() command.Program {
 		Name:    "stitch-index",
 		Summary: "one image index of the images built for each platform",
 		Usage: `--image REPOSITORY --tag TAG REF[=PLATFORM]…
+--image REPOSITORY --tag TAG --platform PLATFORMS [--builder TOOL] [REF[=PLATFORM]…]
 --image REPOSITORY --tag TAG --platform PLATFORMS [REF[=PLATFORM]…] -- COMMAND…`,
 		Details: `
 REF is REPO:TAG or REPO@sha256:…. The platform of an image is what its config
@@ -71,6 +72,13 @@ stitch-index --image ghcr.io/me/app --tag v1,latest ghcr.io/me/app:v1_linux_amd6
 # the same, in a Tekton step
 stitch-index --image $(params.image) --tag v1 --result image-url=$(results.IMAGE_URL.path) …
 
+# build both with what is installed, then stitch them
+stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 --context app
+
+# on a machine of each platform, then on any
+stitch-index --image ghcr.io/me/app --tag v1 --platform linux/arm64 --no-stitch
+stitch-index --image ghcr.io/me/app --tag v1 $AMD64_SOURCE $ARM64_SOURCE
+
 # build both with a script of your own, then stitch them
 stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 -- ./build.sh`,
 		Results: []output.Spec{
@@ -79,6 +87,7 @@ stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 
 			{Name: "image-ref", Description: "the index by its digest, REPO@sha256:…"},
 			{Name: "images", Description: "the image of each platform, REPO@sha256:…, separated by commas", List: true},
 			{Name: "platforms", Description: "the platforms of the index, separated by commas", List: true},
+			{Name: "source", Description: "what went into the index, REPO:TAG@sha256:…=PLATFORM, separated by commas; with --no-stitch what a later run takes", List: true},
 		},
 		Flags: c.flags,
 		Run:   func(ctx context.Context, env *command.Env) error { return run(ctx, env, c) },
@@ -99,10 +108,13 @@ func run(ctx context.Context, env *command.Env, c *config) error {
 	}
 	if len(c.build.platforms) > 0 {
 		built, err := build(ctx, env, c)
-		if err != nil {
+		if err != nil || c.dryRun {
 			return err
 		}
 		sources = append(sources, built...)
+	}
+	if c.build.noStitch {
+		return noStitch(ctx, env, c, sources)
 	}
 	return stitch(ctx, env, c, sources)
 }

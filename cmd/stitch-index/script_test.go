@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/polyarch/polyarch/internal/command"
@@ -22,6 +20,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"stitch-index": func() { os.Exit(command.Main(program())) },
 		"make-image":   makeImage,
+		"buildah":      fakeBuildah,
 	})
 }
 
@@ -43,34 +42,6 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage},
 	})
-}
-
-// makeImage is a build tool: make-image [PLATFORM] pushes an image to $IMAGE,
-// or writes it to $OCI_LAYOUT if LAYOUT is set.
-func makeImage() {
-	p := os.Getenv("PLATFORM")
-	if len(os.Args) > 1 {
-		p = os.Args[1]
-	}
-	spec := imagetest.Spec{Platform: p, Layers: [][]imagetest.File{imagetest.Files(map[string]string{"app.txt": p})}}
-	err := func() error {
-		if os.Getenv("LAYOUT") == "" {
-			_, err := spec.Push(os.Getenv("IMAGE"))
-			return err
-		}
-		image, err := spec.Build()
-		if err != nil {
-			return err
-		}
-		to, err := layout.Write(os.Getenv("OCI_LAYOUT"), empty.Index)
-		if err != nil {
-			return err
-		}
-		return to.AppendImage(image)
-	}()
-	if err != nil {
-		log.Fatal(err)
-	}
 }
 
 func pushImage(ts *testscript.TestScript, neg bool, args []string) {

@@ -19,15 +19,7 @@ func stitch(ctx context.Context, env *command.Env, c *config, sources []index.So
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	r, err := index.Stitch(ctx, index.Job{
-		Client:  c.client(env),
-		Sources: sources,
-		Target:  repo,
-		Tags:    tags,
-		Verify:  index.Verify(c.verify),
-		DryRun:  c.dryRun,
-		Hold:    command.Hold,
-	})
+	r, err := index.Stitch(ctx, c.job(env, repo, tags, sources))
 	if err != nil {
 		return err
 	}
@@ -38,11 +30,24 @@ func stitch(ctx context.Context, env *command.Env, c *config, sources []index.So
 			}
 		}
 	}
-	out := report(repo, tags, c.dryRun, r)
+	out := report(repo, tags, c.dryRun, sourceList(sources), r)
 	if c.artifacts != "" {
 		out.Files = map[string][]byte{c.artifacts: c.artifactsFile(repo, tags, r)}
 	}
 	return env.Write(out)
+}
+
+func (c *config) job(env *command.Env, repo registry.Repository, tags []string, sources []index.Source) index.Job {
+	return index.Job{
+		Client:  c.client(env),
+		Sources: sources,
+		Target:  repo,
+		Tags:    tags,
+		Expect:  c.build.platforms,
+		Verify:  index.Verify(c.verify),
+		DryRun:  c.dryRun,
+		Hold:    command.Hold,
+	}
 }
 
 func (c *config) client(env *command.Env) *registry.Client {

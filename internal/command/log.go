@@ -43,6 +43,9 @@ func (l *Log) Debugf(format string, args ...any) {
 // Verbose reports whether Debugf shows anything.
 func (l *Log) Verbose() bool { return l.debug }
 
+// Quiet reports whether Infof shows nothing.
+func (l *Log) Quiet() bool { return l.quiet }
+
 // Warnf says what may surprise the user later; on GitHub it is an annotation.
 func (l *Log) Warnf(format string, args ...any) {
 	l.WarnAt("", 0, 0, format, args...)

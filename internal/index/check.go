@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/platform"
 )
 
 // check refuses what would make a wrong index, before anything is written.
@@ -47,4 +48,15 @@ func byPlatform(a, b *Image) int {
 		slices.Compare(a.Descriptor.Platform.OSFeatures, b.Descriptor.Platform.OSFeatures),
 		strings.Compare(a.Descriptor.Digest.Hex, b.Descriptor.Digest.Hex),
 	)
+}
+
+// expected refuses to leave out a platform that was to be built.
+func expected(images []*Image, want platform.List) error {
+	for _, p := range want {
+		if !slices.ContainsFunc(images, func(i *Image) bool { return p.Covers(i.Platform) }) {
+			return exit.Failf("checking the sources: none of them is for %s, which was to be built", p).
+				Hint("does the base image have it?")
+		}
+	}
+	return nil
 }

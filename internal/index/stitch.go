@@ -18,6 +18,7 @@ type Job struct {
 	Sources []Source
 	Target  registry.Repository
 	Tags    []string
+	Expect  platform.List // platforms that the index must have; others may be there too
 	Verify  Verify
 	DryRun  bool // read and check everything, write nothing
 
@@ -58,6 +59,9 @@ func Stitch(ctx context.Context, j Job) (*Result, error) {
 		return nil, err
 	}
 	if err := check(images); err != nil {
+		return nil, err
+	}
+	if err := expected(images, j.Expect); err != nil {
 		return nil, err
 	}
 	m, err := compute(images)

@@ -36,6 +36,9 @@ func (r Repository) RegistryStr() string {
 	return r.Host
 }
 
+// Loopback reports whether the registry is on this machine.
+func (r Repository) Loopback() bool { return loopback(r.Host) }
+
 // Tag gives the reference of a tag.
 func (r Repository) Tag(tag string) Reference { return Reference{Repository: r, Tag: tag} }
 

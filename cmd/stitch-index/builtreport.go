@@ -1,0 +1,55 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/index"
+	"github.com/polyarch/polyarch/internal/output"
+	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/registry"
+)
+
+// reportBuilt gives what was built for a later run to stitch. The results of
+// an index are those of the image, if there is one; if there are several, they
+// are empty.
+func reportBuilt(repo registry.Repository, sources []index.Source, r *index.Result) output.Report {
+	doc := struct {
+		Sources   []string      `json:"sources"`
+		Platforms platform.List `json:"platforms"`
+	}{sourceList(sources), r.Platforms()}
+	var url, digest, byDigest string
+	if len(sources) == 1 {
+		tagged, d, _ := strings.Cut(sources[0].Ref, "@")
+		url, digest, byDigest = tagged, d, repo.String()+"@"+d
+	}
+	images := imageList(repo, r)
+	return output.Report{
+		Results: []output.Result{
+			{Name: "image-url", Text: url},
+			{Name: "image-digest", Text: digest},
+			{Name: "image-ref", Text: byDigest},
+			{Name: "images", Text: strings.Join(images, ","), List: images},
+			{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
+			{Name: "source", Text: strings.Join(doc.Sources, ","), List: doc.Sources},
+		},
+		Text:    strings.Join(doc.Sources, "\n") + "\n",
+		JSON:    doc,
+		Summary: "### Built for a later stitch\n\n`" + strings.Join(doc.Sources, "`\n\n`") + "`\n",
+	}
+}
+
+func sourceList(sources []index.Source) []string {
+	var list []string
+	for _, s := range sources {
+		list = append(list, s.String())
+	}
+	return list
+}
+
+func imageList(repo registry.Repository, r *index.Result) []string {
+	var list []string
+	for _, i := range r.Images {
+		list = append(list, repo.Digest(i.Descriptor.Digest).String())
+	}
+	return list
+}
