@@ -41,7 +41,8 @@ var layers = map[string][]string{
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/exit", "internal/flagset", "internal/output", "internal/text"},
 	// what one binary does
-	"internal/cluster": {"internal/exit", "internal/platform", "internal/text"},
+	"internal/cluster":             {"internal/exit", "internal/platform", "internal/text"},
+	"internal/cluster/clustertest": {}, // for tests
 }
 
 // weight says what a binary must not link: a package path, or a prefix that

@@ -15,15 +15,15 @@ type matrix struct {
 type leg struct {
 	Platform string `json:"platform"`
 	Arch     string `json:"arch"`
-	Runner   labels `json:"runner"` // for runs-on
+	Runner   tags   `json:"runner"` // for runs-on
 	Slug     string `json:"slug"`   // the platform, for names of files and artifacts
 }
 
-// labels are those of a runner: in JSON a string if it is one, else an array;
+// tags are the labels of a runner: in JSON a string if it is one, else an array;
 // runs-on takes both.
-type labels []string
+type tags []string
 
-func (l labels) MarshalJSON() ([]byte, error) {
+func (l tags) MarshalJSON() ([]byte, error) {
 	if len(l) == 1 {
 		return json.Marshal(l[0])
 	}

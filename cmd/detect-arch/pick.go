@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
-	"github.com/polyarch/polyarch/internal/text"
 )
 
 // An offer is a platform, the nodes it has in all clusters, and the taints
@@ -19,6 +19,7 @@ type offer struct {
 	platform platform.Platform
 	nodes    int
 	taints   []string
+	clusters int // that offer it
 }
 
 // merge gives what any of the clusters offers, sorted by platform.
@@ -32,6 +33,7 @@ func merge(surveys []*cluster.Survey) []offer {
 				all = append(all, offer{platform: o.Platform})
 			}
 			all[i].nodes += o.Nodes
+			all[i].clusters++
 			for _, t := range o.Taints {
 				all[i].taints = append(all[i].taints, t.String())
 			}
@@ -45,9 +47,21 @@ func merge(surveys []*cluster.Survey) []offer {
 	return all
 }
 
-// pick narrows the offers to --platform and chooses among them by --choose. A
-// platform that is asked for with a variant keeps it: no label tells it.
-func (c *config) pick(offered []offer) ([]offer, error) {
+// errCounts is the error of a choice that needs exact counts of nodes.
+var errCounts = errors.New("choosing a platform: not every node was read")
+
+// pick narrows what the clusters offer to --common and --platform, and chooses
+// among it by --choose. A platform that is asked for with a variant keeps it:
+// no label tells it.
+func (c *config) pick(log *command.Log, surveys []*cluster.Survey) ([]offer, error) {
+	offered := merge(surveys)
+	if c.common {
+		offered = slices.DeleteFunc(offered, func(o offer) bool { return o.clusters < len(surveys) })
+		if len(offered) == 0 {
+			return nil, exit.Impossiblef("choosing platforms: none is common to all clusters: %s", each(surveys)).
+				Hint("leave out --common for the platforms of any of them")
+		}
+	}
 	if len(c.platforms) > 0 {
 		var wanted []offer
 		var missing platform.List
@@ -55,26 +69,33 @@ func (c *config) pick(offered []offer) ([]offer, error) {
 			i := slices.IndexFunc(offered, func(o offer) bool { return o.platform == p.Node() })
 			if i < 0 {
 				missing = append(missing, p)
+				wanted = append(wanted, offer{platform: p})
 				continue
 			}
-			wanted = append(wanted, offer{p, offered[i].nodes, offered[i].taints})
+			o := offered[i]
+			o.platform = p
+			wanted = append(wanted, o)
 		}
-		if len(missing) > 0 {
+		switch {
+		case len(missing) > 0 && !c.allowMissing:
 			return nil, exit.Impossiblef("choosing platforms: no node takes the workload on %s; the nodes offer %s", missing, list(offered)).
-				Hint("leave %s out of --platform, or add nodes", missing)
+				Hint("leave %s out of --platform, add such nodes, or keep it with --allow-missing if the cluster emulates it", missing)
+		case len(missing) > 0:
+			log.Warnf("no node takes the workload on %s, which is kept for --allow-missing", missing)
 		}
 		offered = wanted
 	}
-	return choose(c.choose, offered, runtime.GOARCH)
+	exact := !slices.ContainsFunc(surveys, func(s *cluster.Survey) bool { return !s.Whole })
+	return choose(c.choose, offered, runtime.GOARCH, exact)
 }
 
 // choose gives all offers or one of them. The host counts by architecture
 // alone: a Mac builds and runs linux/arm64 in its virtual machine.
-func choose(how string, offered []offer, arch string) ([]offer, error) {
-	if how == "all" {
+func choose(how string, offered []offer, arch string, exact bool) ([]offer, error) {
+	if how == "all" || how == "one" && len(offered) == 1 {
 		return offered, nil
 	}
-	i := slices.IndexFunc(offered, func(o offer) bool { return o.platform == platform.Platform{OS: "linux", Arch: arch} })
+	i := slices.IndexFunc(offered, func(o offer) bool { return o.platform.OS == "linux" && o.platform.Arch == arch })
 	if i < 0 {
 		i = slices.IndexFunc(offered, func(o offer) bool { return o.platform.Arch == arch })
 	}
@@ -83,6 +104,9 @@ func choose(how string, offered []offer, arch string) ([]offer, error) {
 			Hint("--choose one takes the platform with most nodes instead")
 	}
 	if i < 0 || how == "most" {
+		if !exact {
+			return nil, errCounts
+		}
 		i = 0
 		for j, o := range offered {
 			if o.nodes > offered[i].nodes {
@@ -101,44 +125,42 @@ func list(offers []offer) platform.List {
 	return platform.NewList(ps...)
 }
 
-// nothing is the error for clusters where the workload can run nowhere.
-func nothing(surveys []*cluster.Survey) error {
+// each gives what each of the clusters offers, as words.
+func each(surveys []*cluster.Survey) string {
+	var parts []string
+	for _, s := range surveys {
+		has := s.Platforms().String()
+		if has == "" {
+			has = "nothing"
+		}
+		parts = append(parts, fmt.Sprintf("%s has %s", s.Cluster, has))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// empty gives the error for clusters where the workload can run nowhere.
+func (c *config) empty(surveys []*cluster.Survey) error {
+	if len(merge(surveys)) > 0 {
+		return nil
+	}
 	var why, names []string
 	for _, s := range surveys {
 		names = append(names, s.Cluster)
 		for _, g := range s.LeftOut {
-			why = append(why, fmt.Sprintf("%s %s", text.Count(g.Nodes, "node"), g.Reason))
+			why = append(why, group(g))
 		}
 	}
 	where := strings.Join(names, ", ")
-	if len(why) == 0 {
-		return exit.Impossiblef("reading nodes of %s: there are none", where)
+	if len(why) > 0 {
+		return exit.Impossiblef("reading nodes of %s: none takes the workload: %s", where, strings.Join(why, "; ")).
+			Hint("--toleration names a taint that the workload tolerates; --fallback says what to give instead of failing")
 	}
-	return exit.Impossiblef("reading nodes of %s: none takes the workload: %s", where, strings.Join(why, ", "))
-}
-
-// tell says what was seen in a cluster.
-func tell(log *command.Log, s *cluster.Survey) {
-	var parts []string
-	for _, o := range s.Offers {
-		parts = append(parts, fmt.Sprintf("%s on %s", text.Count(o.Nodes, "node"), o.Platform))
+	e := exit.Impossiblef("reading nodes of %s: there are none", where)
+	if c.selector != "" {
+		e = exit.Impossiblef("reading nodes of %s: none has the labels %s", where, c.selector)
 	}
-	if len(parts) > 0 {
-		log.Infof("%s: %s", s.Cluster, strings.Join(parts, ", "))
+	if !c.nodePools && len(c.files) == 0 {
+		e.Hint("--node-pools counts pools that make nodes when pods wait for them")
 	}
-	for _, g := range s.LeftOut {
-		log.Infof("%s: left out: %s", s.Cluster, group(g))
-	}
-	for _, g := range s.Notes {
-		log.Infof("%s: %s", s.Cluster, group(g))
-	}
-}
-
-// group gives a group of nodes as words: "2 nodes on linux/arm64 cordoned (for example n1)".
-func group(g cluster.Group) string {
-	s := text.Count(g.Nodes, "node")
-	if g.Platform != "" {
-		s += " on " + g.Platform
-	}
-	return fmt.Sprintf("%s %s (for example %s)", s, g.Reason, g.Example)
+	return e.Hint("--fallback says what to give instead of failing")
 }

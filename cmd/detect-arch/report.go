@@ -40,7 +40,8 @@ func report(chosen []offer, surveys []*cluster.Survey, rs []runner) output.Repor
 			{Name: "taints", Text: strings.Join(taints, ","), List: taints},
 			{Name: "matrix", Text: string(m)},
 		},
-		Text: ps.String() + "\n",
-		JSON: d,
+		Text:    ps.String() + "\n",
+		JSON:    d,
+		Summary: summary(chosen, surveys),
 	}
 }

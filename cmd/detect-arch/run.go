@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/polyarch/polyarch/internal/cluster"
 	"github.com/polyarch/polyarch/internal/command"
@@ -13,28 +18,54 @@ import (
 )
 
 type config struct {
-	files      flagset.Lines
-	kubeconfig string
-	contexts   flagset.Words
-	timeout    time.Duration
+	files           flagset.Lines
+	kubeconfig      string
+	contexts        flagset.Words
+	common          bool
+	skipUnreachable bool
+	timeout         time.Duration
 
-	platforms platform.List
-	choose    string
+	selector    string
+	tolerations flagset.Words
+	readyOnly   bool
+	nodePools   bool
+	report      string
 
-	runners flagset.Lines
+	platforms    platform.List
+	allowMissing bool
+	choose       string
+	fallback     platform.List
+
+	runners       flagset.Lines
+	childPipeline string
+	childJob      string
+	childScript   flagset.Lines
 }
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Clusters")
-	fs.Var(&c.files, "from-file", "nodes from a `FILE`, as kubectl get nodes -o json or -o yaml prints them, instead of from a cluster; - is standard input; can be repeated")
+	fs.Var(&c.contexts, "context", "a `CONTEXT` of the kubeconfig instead of the current one; can be repeated, for all platforms of a fleet")
 	fs.String(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE`, or a folder with a file named kubeconfig; without it $KUBECONFIG, then ~/.kube/config, then the service account of the pod")
-	fs.Var(&c.contexts, "context", "`CONTEXT` of the kubeconfig instead of the current one; can be repeated, for the platforms of all these clusters")
+	fs.Var(&c.files, "from-file", "read nodes from a `FILE` instead of a cluster, as kubectl get nodes -o json or -o yaml prints them; - is standard input; can be repeated")
+	fs.Bool(&c.common, "common", false, "of a fleet, give the platforms that every cluster has, not those that any has")
+	fs.Bool(&c.skipUnreachable, "skip-unreachable", false, "of a fleet, leave out clusters that cannot be reached, with a warning")
 	fs.Duration(&c.timeout, "timeout", time.Minute, "give up after `TIME`")
+	fs.Group("Nodes")
+	fs.String(&c.selector, "selector", "", "count nodes with these labels alone: a `SELECTOR` as kubectl -l takes it, for example pool=builds")
+	fs.Var(&c.tolerations, "toleration", "a taint that the workload tolerates: `KEY[=VALUE][:EFFECT]`, or * for all; can be repeated")
+	fs.Bool(&c.readyOnly, "ready-only", false, "leave out nodes that are not ready or short of memory, disk or process ids, which come back by themselves")
+	fs.Bool(&c.nodePools, "node-pools", false, "count pools that may have no node now: Karpenter's NodePools; MachineDeployments, MachineSets and MachinePools of Cluster API and OpenShift with the cluster autoscaler's capacity annotations")
+	fs.String(&c.report, "report", "", "read every node whole, and write to `FILE` what was found, with exact counts, as JSON")
 	fs.Group("Platforms")
-	fs.Var(&c.platforms, "platform", "offer these `PLATFORMS` at most, for example linux/amd64,linux/arm64; one that no cluster offers ends with code 3")
+	fs.Var(&c.platforms, "platform", "give these `PLATFORMS` at most, for example linux/amd64,linux/arm64; one that no node offers ends with code 3")
+	fs.Bool(&c.allowMissing, "allow-missing", false, "keep a --platform that no node offers, with a warning, for clusters that emulate it")
 	fs.Choice(&c.choose, "choose", []string{"all", "one", "host", "most"}, "which of the platforms: all; one, that of this host's architecture if it is there, else the one with most nodes; host, that of this host's architecture; most, the one with most nodes")
+	fs.Var(&c.fallback, "fallback", "give these `PLATFORMS`, with a warning, if there are no nodes that take the workload, no access, or no cluster")
 	fs.Group("Pipelines")
-	fs.Var(&c.runners, "runner", "where the matrix builds a platform: `PATTERN=LABEL[,LABEL]`, where PATTERN is linux/arm64, linux or default, and the most specific one counts; can be repeated, or one on each line")
+	fs.Var(&c.runners, "runner", "where matrix and child pipeline build a platform: `PATTERN=LABEL[,LABEL]`; PATTERN is linux/arm64, linux or default, and the most specific counts; can be repeated, or one on each line")
+	fs.String(&c.childPipeline, "child-pipeline", "", "write a GitLab child pipeline to `FILE`, with a job for each platform; what the jobs do is said by --child-job or --child-script")
+	fs.String(&c.childJob, "child-job", "", "the GitLab CI `FILE` that the child pipeline begins with, as it is; each job extends its hidden job .build-image, and it may have other jobs, stages and includes")
+	fs.Var(&c.childScript, "child-script", "a `COMMAND` of the jobs' script, with PLATFORM, ARCH, SLUG and PLATFORMS in the environment; can be repeated, or one on each line")
 }
 
 var results = []output.Spec{
@@ -51,16 +82,28 @@ func program() command.Program {
 	return command.Program{
 		Name:    "detect-arch",
 		Summary: "find out which platforms a workload can run on, in these clusters, now",
-		Usage:   "[--context CONTEXT] [flags]\n--from-file FILE [flags]",
+		Usage:   "[--context CONTEXT]... [flags]\n--from-file FILE... [flags]",
 		Details: `It reads the labels kubernetes.io/os and kubernetes.io/arch of the nodes and prints
 the platforms they make, for example linux/amd64,linux/arm64. Nodes that do not take
-the workload do not count: cordoned ones, virtual ones, and those with a taint.
-A taint on kubernetes.io/arch is no reason to leave a node out; it is a result.`,
+the workload do not count, and it says which: cordoned ones, virtual ones (virtual-
+kubelet), those with a NoSchedule or NoExecute taint that no --toleration is for.
+A taint on kubernetes.io/arch is no reason to leave a node out; it is a result.
+Nodes that are not ready count, with a note.
+
+It needs the right to list nodes. Of a cluster of more than 100 nodes it reads the
+labels of all, and then of each platform whole nodes until one takes the workload;
+--report and --choose most read all nodes whole.
+
+A GitLab pipeline includes the file of --child-pipeline with trigger: include:
+artifact. Runners are GitHub's in the matrix and GitLab's in the child pipeline,
+where --runner names no other.`,
 		Example: `detect-arch                                            # the current context
 kubectl get nodes -o json | detect-arch --from-file -  # without access to the cluster
-detect-arch --context eu --context us --json           # two clusters, as JSON
-detect-arch --platform linux/amd64,linux/arm64 --result platforms=/tekton/results/platforms
-detect-arch --github --runner linux/arm64=ubuntu-24.04-arm`,
+detect-arch --context eu --context us --common         # what runs in both clusters
+detect-arch --selector pool=web --toleration dedicated=web:NoSchedule
+detect-arch --platform linux/amd64,linux/arm64 --result 'platforms[*]=/tekton/results/platforms'
+detect-arch --github --runner linux/arm64=my-arm-runner --fallback linux/amd64
+detect-arch --dotenv detect.env --child-pipeline build.yml --child-script './build.sh "$PLATFORM"'`,
 		Results: results,
 		Flags:   c.flags,
 		Run:     c.run,
@@ -71,34 +114,121 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	if err := e.NoArgs(); err != nil {
 		return err
 	}
+	query, err := c.query()
+	if err != nil {
+		return err
+	}
 	runners, err := parseRunners(c.runners)
 	if err != nil {
 		return err
 	}
-	sources, err := c.sources(e)
+	child, err := c.child()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	var surveys []*cluster.Survey
-	for _, s := range sources {
-		survey, err := s.Survey(ctx, cluster.Query{})
-		if err != nil {
-			return err
-		}
-		tell(e.Log, survey)
-		surveys = append(surveys, survey)
-	}
-	offered := merge(surveys)
-	if len(offered) == 0 {
-		return nothing(surveys)
-	}
-	chosen, err := c.pick(offered)
+	surveys, chosen, err := c.detect(ctx, e, query)
 	if err != nil {
 		return err
 	}
-	return e.Write(report(chosen, surveys, runners))
+	r := report(chosen, surveys, runners)
+	r.Files = map[string][]byte{}
+	if c.report != "" {
+		b, _ := json.MarshalIndent(r.JSON, "", "  ") // what --json prints
+		r.Files[c.report] = append(b, '\n')
+	}
+	if child != nil {
+		r.Files[c.childPipeline] = child.pipeline(list(chosen), runners)
+	}
+	return e.Write(r)
+}
+
+// query gives what to ask the clusters, and refuses flags that do not go together.
+func (c *config) query() (cluster.Query, error) {
+	q := cluster.Query{Counts: c.report != "" || c.choose == "most", NodePools: c.nodePools}
+	q.Filter.ReadyOnly = c.readyOnly
+	if c.timeout <= 0 {
+		return q, exit.Usagef("flag --timeout: %s is no time to wait", c.timeout)
+	}
+	if c.allowMissing && len(c.platforms) == 0 {
+		return q, exit.Usagef("--allow-missing keeps a platform of --platform, and there is none")
+	}
+	if c.report != "" && c.report == c.childPipeline {
+		return q, exit.Usagef("--report and --child-pipeline name the same file, %s", c.report)
+	}
+	if c.selector != "" {
+		s, err := labels.Parse(c.selector)
+		if err != nil {
+			return q, exit.Usagef("flag --selector: %w", err)
+		}
+		q.Filter.Selector = s
+	}
+	for _, s := range c.tolerations {
+		t, err := cluster.ParseToleration(s)
+		if err != nil {
+			return q, exit.Usagef("flag --toleration: %w", err)
+		}
+		q.Filter.Tolerations = append(q.Filter.Tolerations, t)
+	}
+	return q, nil
+}
+
+// detect asks the clusters and chooses among what they offer, or takes the
+// fallback.
+func (c *config) detect(ctx context.Context, e *command.Env, q cluster.Query) ([]*cluster.Survey, []offer, error) {
+	surveys, err := c.survey(ctx, e, q)
+	if err == nil {
+		err = c.empty(surveys)
+	}
+	if err != nil && len(c.fallback) > 0 && exit.CodeOf(err) >= exit.Impossible && ctx.Err() != context.Canceled {
+		e.Log.Warnf("%s; going on with --fallback %s", strings.ReplaceAll(err.Error(), "\n", "; "), c.fallback)
+		var chosen []offer
+		for _, p := range c.fallback {
+			chosen = append(chosen, offer{platform: p})
+		}
+		return []*cluster.Survey{}, chosen, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range surveys {
+		tell(e.Log, s)
+	}
+	chosen, err := c.pick(e.Log, surveys)
+	if errors.Is(err, errCounts) {
+		q.Counts = true
+		return c.detect(ctx, e, q)
+	}
+	return surveys, chosen, err
+}
+
+// survey asks all sources. What fails is told all at once.
+func (c *config) survey(ctx context.Context, e *command.Env, q cluster.Query) ([]*cluster.Survey, error) {
+	sources, err := c.sources(e)
+	if err != nil {
+		return nil, err
+	}
+	all, errs := cluster.SurveyAll(ctx, sources, q)
+	var surveys []*cluster.Survey
+	var failed []error
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			surveys = append(surveys, all[i])
+		case c.skipUnreachable && len(sources) > 1 && exit.CodeOf(err) == exit.Unreachable:
+			e.Log.Warnf("%s; going on without this cluster", err)
+		default:
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) > 0 {
+		return nil, errors.Join(failed...)
+	}
+	if len(surveys) == 0 {
+		return nil, exit.Unreachablef("reading nodes: none of %d clusters can be reached", len(sources))
+	}
+	return surveys, nil
 }
 
 // sources gives what the flags ask about.
@@ -106,16 +236,19 @@ func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
 	if len(c.files) == 0 {
 		return cluster.Access{Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: e.Getenv, UserAgent: "detect-arch"}.Open()
 	}
-	if len(c.contexts) > 0 || c.kubeconfig != "" {
-		return nil, exit.Usagef("--from-file reads no cluster; leave out --context and --kubeconfig")
+	switch {
+	case len(c.contexts) > 0 || c.kubeconfig != "":
+		return nil, exit.Usagef("--from-file reads no cluster: leave out --context and --kubeconfig")
+	case c.nodePools:
+		return nil, exit.Usagef("--from-file reads nodes, which tell nothing of pools without any: leave out --node-pools")
 	}
 	var sources []cluster.Source
-	stdin := false
+	seen := map[string]bool{}
 	for _, f := range c.files {
-		if f == "-" && stdin {
-			return nil, exit.Usagef("--from-file - can be given once: there is one standard input")
+		if seen[f] {
+			return nil, exit.Usagef("--from-file %s is there twice", f)
 		}
-		stdin = stdin || f == "-"
+		seen[f] = true
 		sources = append(sources, &cluster.File{Path: f, Stdin: e.Stdin})
 	}
 	return sources, nil

@@ -5,23 +5,24 @@ import (
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // A runner says which runner builds the platforms that begin with the prefix.
 type runner struct {
 	prefix []string // of os, arch, variant; empty for every platform
-	labels labels
+	labels tags
 }
 
 // githubRunners are GitHub's hosted ones; linux without a runner of its own
 // is emulated.
 // https://docs.github.com/en/actions/reference/runners/github-hosted-runners
 var githubRunners = []runner{
-	{nil, labels{"ubuntu-24.04"}},
-	{[]string{"linux", "arm64"}, labels{"ubuntu-24.04-arm"}},
-	{[]string{"linux", "arm"}, labels{"ubuntu-24.04-arm"}},
-	{[]string{"windows"}, labels{"windows-2025"}},
-	{[]string{"windows", "arm64"}, labels{"windows-11-arm"}},
+	{nil, tags{"ubuntu-24.04"}},
+	{[]string{"linux", "arm64"}, tags{"ubuntu-24.04-arm"}},
+	{[]string{"linux", "arm"}, tags{"ubuntu-24.04-arm"}},
+	{[]string{"windows"}, tags{"windows-2025"}},
+	{[]string{"windows", "arm64"}, tags{"windows-11-arm"}},
 }
 
 // parseRunners reads lines of PATTERN=LABEL[,LABEL].
@@ -35,8 +36,8 @@ func parseRunners(lines []string) ([]runner, error) {
 		}
 		r := runner{}
 		for _, l := range strings.Split(value, ",") {
-			if l = strings.TrimSpace(l); l == "" || strings.ContainsFunc(l, func(c rune) bool { return c < ' ' }) {
-				return nil, exit.Usagef("flag --runner: %q names a runner without a label", line)
+			if l = strings.TrimSpace(l); l == "" || text.Clean(l) != l || strings.Contains(l, "\t") {
+				return nil, exit.Usagef("flag --runner: %q names a runner without a label, or one with a control character", line)
 			}
 			r.labels = append(r.labels, l)
 		}
@@ -73,7 +74,7 @@ func parsePattern(s string) ([]string, error) {
 
 // runnerFor gives the labels of the most specific runner for p: of rs, or of
 // the provider's own if none of rs is for p.
-func runnerFor(p platform.Platform, rs, provider []runner) labels {
+func runnerFor(p platform.Platform, rs, provider []runner) tags {
 	parts := strings.Split(p.String(), "/")
 	for _, of := range [][]runner{rs, provider} {
 		best := -1
@@ -87,5 +88,5 @@ func runnerFor(p platform.Platform, rs, provider []runner) labels {
 			return of[best].labels
 		}
 	}
-	return labels{"ubuntu-24.04"}
+	return tags{"ubuntu-24.04"}
 }

@@ -74,7 +74,7 @@ func decodeList(dec *json.Decoder, each func(*Node)) (page, error) {
 	case kind == "Node":
 		n := single.node()
 		each(&n)
-	case !items || kind != "List" && kind != "NodeList":
+	case !items || kind != "List" && kind != "NodeList" && kind != "PartialObjectMetadataList":
 		if kind == "" {
 			return p, fmt.Errorf("%w: it has no kind", errNotNodes)
 		}

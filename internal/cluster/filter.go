@@ -16,6 +16,8 @@ type Filter struct {
 	ReadyOnly   bool // leave out nodes that are not ready, or short of something
 }
 
+const leftVirtual = "virtual"
+
 // A verdict is what a Filter says of one node.
 type verdict struct {
 	platform platform.Platform
@@ -38,8 +40,8 @@ func (f *Filter) judge(n *Node) verdict {
 		v.leftOut = "without an architecture in labels and status"
 		return v
 	}
-	if n.virtual() && !f.tolerated(Taint{Key: virtualTaint, Effect: "NoSchedule"}) {
-		v.leftOut = "virtual"
+	if n.virtual() && !f.takesVirtual() {
+		v.leftOut = leftVirtual
 		return v
 	}
 	if n.Unschedulable && !f.tolerated(Taint{Key: cordonedTaint, Effect: "NoSchedule"}) {
@@ -73,6 +75,12 @@ func (f *Filter) judge(n *Node) verdict {
 		v.note = fmt.Sprintf("labelled so, while the kubelet reports %s/%s", n.OS, n.Arch)
 	}
 	return v
+}
+
+// takesVirtual reports whether the workload may go to virtual nodes: it does if
+// it tolerates the taint that they have.
+func (f *Filter) takesVirtual() bool {
+	return slices.ContainsFunc(f.Tolerations, func(o Toleration) bool { return o.Key == "" || o.Key == virtualTaint })
 }
 
 func (f *Filter) tolerated(t Taint) bool {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"net"
@@ -17,9 +18,9 @@ import (
 	"github.com/polyarch/polyarch/internal/text"
 )
 
-// serviceAccount is where a pod finds its credentials.
+// ServiceAccount is the folder where a pod finds its credentials.
 // https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
-const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
+const ServiceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 // Access says how to find the clusters.
 type Access struct {
@@ -27,6 +28,8 @@ type Access struct {
 	Contexts   []string // none for the current one
 	Getenv     func(string) string
 	UserAgent  string
+
+	ServiceAccount string // the folder; empty for the one that every pod has
 }
 
 // Open gives the clusters in the order of the contexts, without a connection
@@ -147,7 +150,8 @@ func (a Access) inCluster() (*rest.Config, error) {
 		return nil, exit.Unreachablef("looking for a cluster: there is no ~/.kube/config, KUBECONFIG is not set, and this is no pod").
 			Hint("name a kubeconfig with --kubeconfig, or nodes with --from-file")
 	}
-	token := filepath.Join(serviceAccount, "token")
+	folder := cmp.Or(a.ServiceAccount, ServiceAccount)
+	token := filepath.Join(folder, "token")
 	if _, err := os.Stat(token); err != nil {
 		return nil, exit.Deniedf("reading the pod's service account: %s: %w", token, cause(err)).
 			Hint("the pod has automountServiceAccountToken: false; let it mount its token, or name a kubeconfig with --kubeconfig")
@@ -155,6 +159,6 @@ func (a Access) inCluster() (*rest.Config, error) {
 	return &rest.Config{
 		Host:            "https://" + net.JoinHostPort(host, port),
 		BearerTokenFile: token,
-		TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(serviceAccount, "ca.crt")},
+		TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(folder, "ca.crt")},
 	}, nil
 }

@@ -94,6 +94,6 @@ func (n *Node) contradicted(p platform.Platform) bool {
 // virtual reports whether the node is a virtual kubelet: no machine of any
 // architecture, but a door to another service.
 func (n *Node) virtual() bool {
-	return n.Labels["type"] == "virtual-kubelet" ||
+	return n.Labels[virtualLabel] == virtualValue ||
 		slices.ContainsFunc(n.Taints, func(t Taint) bool { return t.Key == virtualTaint })
 }

@@ -2,11 +2,9 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -16,9 +14,10 @@ import (
 
 // A Server is a cluster's API server.
 type Server struct {
-	name string
-	base *url.URL
-	http *http.Client
+	name  string
+	base  *url.URL
+	http  *http.Client
+	pause func(context.Context, time.Duration) error // between tries
 }
 
 func newServer(name string, c *rest.Config, agent string) (*Server, error) {
@@ -31,66 +30,47 @@ func newServer(name string, c *rest.Config, agent string) (*Server, error) {
 	if err != nil {
 		return nil, exit.Failf("reading kubeconfig: context %q: %w", name, err)
 	}
-	return &Server{name, base, h}, nil
+	// The credentials are added below the client that follows redirects, so
+	// following one would hand them to another host. Lists have none.
+	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Server{name, base, h, pause}, nil
 }
 
 // Name gives the name of the kubeconfig's context.
 func (s *Server) Name() string { return s.name }
 
-// pageSize is that of kubectl.
-const pageSize = 500
-
-// Survey asks the server for its nodes.
+// Survey asks the server as little as the query needs: the metadata of all
+// nodes, and then, of each platform, whole nodes until one takes the workload.
+// A small cluster is read whole after all, since that is one request too.
 func (s *Server) Survey(ctx context.Context, q Query) (*Survey, error) {
-	t := newTally(q.Filter)
-	query := url.Values{"limit": {strconv.Itoa(pageSize)}}
-	if q.Filter.Selector != nil && !q.Filter.Selector.Empty() {
-		query.Set("labelSelector", q.Filter.Selector.String())
+	t, err := s.nodes(ctx, q)
+	if err != nil {
+		return nil, err
 	}
-	for {
-		next, err := s.nodes(ctx, query, t.add)
+	if q.NodePools {
+		pools, err := s.pools(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if next.Continue == "" {
-			return t.survey(s.name), nil
+		for _, p := range pools {
+			t.addPool(p)
 		}
-		query.Set("continue", next.Continue)
 	}
+	return t.survey(s.name), nil
 }
 
-func (s *Server) nodes(ctx context.Context, query url.Values, each func(*Node)) (page, error) {
-	resp, err := s.get(ctx, "api/v1/nodes", query, "application/json")
-	if err != nil {
-		return page{}, err
+func (s *Server) nodes(ctx context.Context, q Query) (*tally, error) {
+	if q.Counts {
+		return s.everything(ctx, q.Filter)
 	}
-	defer resp.Body.Close()
-	p, err := decodeList(json.NewDecoder(resp.Body), each)
-	if errors.Is(err, errNotNodes) {
-		return p, exit.Failf("reading nodes of %s: %w", s.name, err).Hint("does %s lead to a Kubernetes API server?", s.base)
+	c, err := s.census(ctx, &q.Filter)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.total == 0:
+		return newTally(q.Filter), nil
+	case c.total <= smallCluster:
+		return s.everything(ctx, q.Filter)
 	}
-	if err != nil {
-		return p, s.explain(ctx, "reading nodes", err)
-	}
-	return p, nil
-}
-
-// get asks for a path; the caller closes the answer's body.
-func (s *Server) get(ctx context.Context, path string, query url.Values, accept string) (*http.Response, error) {
-	u := s.base.JoinPath(path)
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, exit.Failf("reading nodes of %s: %w", s.name, err)
-	}
-	req.Header.Set("Accept", accept)
-	resp, err := s.http.Do(req)
-	if err != nil {
-		return nil, s.explain(ctx, "reading nodes", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		defer resp.Body.Close()
-		return nil, s.refused("reading nodes", resp)
-	}
-	return resp, nil
+	return s.sample(ctx, q.Filter, c)
 }

@@ -9,6 +9,8 @@ import (
 // https://kubernetes.io/docs/reference/labels-annotations-taints/
 const (
 	virtualTaint  = "virtual-kubelet.io/provider"
+	virtualLabel  = "type" // with virtualValue
+	virtualValue  = "virtual-kubelet"
 	cordonedTaint = "node.kubernetes.io/unschedulable"
 )
 

@@ -91,8 +91,17 @@ func (o *Options) Check(specs []Spec, getenv func(string) string) error {
 
 // Write writes r to everything that the flags name, standard output last.
 func (o *Options) Write(r Report, stdout io.Writer, getenv func(string) string) error {
-	files := map[string][]byte{}
-	maps.Copy(files, r.Files)
+	files := maps.Clone(r.Files)
+	if files == nil {
+		files = map[string][]byte{}
+	}
+	put := func(path string, b []byte) error {
+		if _, ok := files[path]; ok {
+			return exit.Usagef("writing %s: two outputs are to be written to this file", path)
+		}
+		files[path] = b
+		return nil
+	}
 	for _, f := range o.Files {
 		name, list, path, err := splitFile(f)
 		if err != nil {
@@ -108,14 +117,18 @@ func (o *Options) Write(r Report, stdout io.Writer, getenv func(string) string) 
 		} else if err := oneLine(res); err != nil {
 			return err
 		}
-		files[path] = b
+		if err := put(path, b); err != nil {
+			return err
+		}
 	}
 	if o.Dotenv != "" {
 		b, err := Dotenv(r.Results)
 		if err != nil {
 			return err
 		}
-		files[o.Dotenv] = b
+		if err := put(o.Dotenv, b); err != nil {
+			return err
+		}
 	}
 	var doc []byte
 	if o.JSON {

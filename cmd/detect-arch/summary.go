@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/polyarch/polyarch/internal/cluster"
+	"github.com/polyarch/polyarch/internal/platform"
+)
+
+// summary gives Markdown for GitHub: a table of nodes per platform, and a
+// picture of it in mermaid.
+func summary(chosen []offer, surveys []*cluster.Survey) string {
+	ps := list(chosen)
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Platforms: %s\n", monospace(ps.String()))
+	if len(surveys) == 0 {
+		b.WriteString("\nNo cluster was read: these are the ones of `--fallback`.\n")
+		return b.String()
+	}
+	b.WriteString("\n| cluster | platform | nodes | chosen | to tolerate |\n|---|---|--:|---|---|\n")
+	for _, s := range surveys {
+		for _, o := range s.Offers {
+			taints := []string{}
+			for _, t := range o.Taints {
+				taints = append(taints, monospace(t.String()))
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(s.Cluster), monospace(o.Platform.String()), size(o.Nodes, o.Pools), yes(isChosen(ps, o.Platform)), strings.Join(taints, " "))
+		}
+	}
+	for _, s := range surveys {
+		for _, g := range s.LeftOut {
+			fmt.Fprintf(&b, "\n- %s: left out: %s", cell(s.Cluster), cell(group(g)))
+		}
+		for _, g := range s.Notes {
+			fmt.Fprintf(&b, "\n- %s: counted: %s", cell(s.Cluster), cell(group(g)))
+		}
+	}
+	b.WriteString("\n\n```mermaid\nflowchart LR\n")
+	for i, s := range surveys {
+		fmt.Fprintf(&b, "  c%d[\"%s\"]\n", i, node(s.Cluster))
+		for _, o := range s.Offers {
+			arrow := "-.->"
+			if isChosen(ps, o.Platform) {
+				arrow = "-->"
+			}
+			fmt.Fprintf(&b, "  c%d %s|\"%s\"| %s([\"%s\"])\n", i, arrow, size(o.Nodes, o.Pools), o.Platform.Slug(), o.Platform)
+		}
+	}
+	b.WriteString("```\n")
+	return b.String()
+}
+
+// isChosen reports whether a platform of nodes is chosen, with a variant or not.
+func isChosen(chosen platform.List, p platform.Platform) bool { return chosen.Nodes().Contains(p) }
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
+// cell keeps what somebody else named from being Markdown or HTML.
+func cell(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strings.ContainsRune("\\`*_{}[]<>()#+!|~&@", r) {
+			fmt.Fprintf(&b, "&#%d;", r)
+		} else if r < ' ' {
+			b.WriteByte(' ')
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// monospace gives text as Markdown's code, in a table too.
+func monospace(s string) string { return "<code>" + cell(s) + "</code>" }
+
+// node gives text for the quotes of a mermaid node.
+// https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters
+func node(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strings.ContainsRune("\"#;<>&`\\|[](){}", r) {
+			fmt.Fprintf(&b, "#%d;", r)
+		} else if r < ' ' {
+			b.WriteByte(' ')
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

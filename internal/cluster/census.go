@@ -1,0 +1,159 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+)
+
+const (
+	smallCluster = 100 // as many nodes are read whole, in one page
+	fullPage     = 500 // that of kubectl
+	firstProbe   = 5
+	nextProbe    = 100
+	atOnce       = 4 // requests to one server
+)
+
+// A kind is what nodes have in common by their labels. An empty part means
+// that there is no label.
+type kind struct{ os, arch string }
+
+// A census is how many nodes there are of each kind, by their labels alone.
+type census struct {
+	total   int
+	kinds   map[kind]int
+	virtual int
+	example string // one that is virtual
+}
+
+// census reads the metadata of all nodes.
+func (s *Server) census(ctx context.Context, f *Filter) (*census, error) {
+	var c *census
+	_, err := s.list(ctx, listing{selector: f.selector(), metadata: true}, sink{
+		start: func() { c = &census{kinds: map[kind]int{}} },
+		each: func(n *Node) {
+			c.total++
+			if n.virtual() && !f.takesVirtual() {
+				c.virtual++
+				c.example = n.Name
+				return
+			}
+			c.kinds[kind{n.Labels[osLabel], n.Labels[archLabel]}]++
+		},
+	})
+	return c, err
+}
+
+// everything reads all nodes whole.
+func (s *Server) everything(ctx context.Context, f Filter) (*tally, error) {
+	var t *tally
+	_, err := s.list(ctx, listing{selector: f.selector(), limit: fullPage}, sink{
+		start: func() { t = newTally(f) },
+		each:  func(n *Node) { t.add(n) },
+	})
+	return t, err
+}
+
+// sample reads, of each kind of nodes, as many whole ones as it takes to find
+// one that takes the workload.
+func (s *Server) sample(ctx context.Context, f Filter, c *census) (*tally, error) {
+	sum := newTally(f)
+	if c.virtual > 0 {
+		group(sum.leftOut, "", leftVirtual, c.example).count(c.virtual, 0)
+	}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, k := range slices.SortedFunc(maps.Keys(c.kinds), kind.compare) {
+		g.Go(func() error {
+			t, err := s.probe(ctx, f, k)
+			if err != nil {
+				return err
+			}
+			if t.partial { // what was read stands for the kind
+				t.leftOut, t.notes = nil, nil
+				for _, o := range t.offers {
+					o.Nodes = c.kinds[k]
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			sum.merge(t)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return sum, nil
+}
+
+// probe reads nodes of a kind until one takes the workload and nothing is odd
+// about it: a few first, then larger pages. The limit of a list must not
+// change between its pages, so these are two lists.
+func (s *Server) probe(ctx context.Context, f Filter, k kind) (*tally, error) {
+	selector, err := f.of(k)
+	if err != nil {
+		return nil, err
+	}
+	var t *tally
+	to := sink{
+		start:  func() { t = newTally(f) },
+		each:   func(n *Node) { t.add(n) },
+		enough: func() bool { return true },
+	}
+	for _, limit := range []int{firstProbe, nextProbe} {
+		more, err := s.list(ctx, listing{selector: selector, limit: limit}, to)
+		if err != nil {
+			return nil, err
+		}
+		t.partial = more
+		if !more || t.plain() {
+			break
+		}
+		to.enough = func() bool { return t.plain() }
+	}
+	return t, nil
+}
+
+func (k kind) compare(l kind) int {
+	return slices.Compare([]string{k.os, k.arch}, []string{l.os, l.arch})
+}
+
+// selector gives the filter's selector as the API takes it.
+func (f *Filter) selector() string {
+	if f.Selector == nil {
+		return ""
+	}
+	return f.Selector.String()
+}
+
+// of narrows the filter's selector to nodes of a kind that are not virtual.
+func (f *Filter) of(k kind) (string, error) {
+	sel := labels.Everything()
+	if f.Selector != nil {
+		sel = f.Selector.DeepCopySelector()
+	}
+	if !f.takesVirtual() {
+		r, _ := labels.NewRequirement(virtualLabel, selection.NotEquals, []string{virtualValue}) // both are valid
+		sel = sel.Add(*r)
+	}
+	for _, l := range [][2]string{{archLabel, k.arch}, {osLabel, k.os}} {
+		op, values := selection.DoesNotExist, []string(nil)
+		if l[1] != "" {
+			op, values = selection.Equals, []string{l[1]}
+		}
+		r, err := labels.NewRequirement(l[0], op, values)
+		if err != nil {
+			return "", fmt.Errorf("reading nodes: label %s: %w", l[0], err)
+		}
+		sel = sel.Add(*r)
+	}
+	return sel.String(), nil
+}

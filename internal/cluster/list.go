@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/polyarch/polyarch/internal/exit"
+)
+
+// acceptMetadata asks for the metadata of objects alone, best as protobuf.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+const acceptMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1," +
+	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+// A listing is a request for nodes.
+type listing struct {
+	selector string // of labels
+	limit    int    // of a page; 0 leaves it to the server
+	metadata bool   // name and labels are enough
+}
+
+// A sink takes what a listing gives. A listing that has to start again calls
+// start again, and the sink forgets what it has.
+type sink struct {
+	start  func()
+	each   func(*Node)
+	enough func() bool // asked after each page; nil reads all
+}
+
+// list reads pages of nodes until there are no more or the sink has enough,
+// which it reports as more. A list whose continuation has expired, or whose
+// body broke off, starts again.
+func (s *Server) list(ctx context.Context, l listing, to sink) (more bool, err error) {
+	for try := 1; ; try++ {
+		to.start()
+		more, err = s.pages(ctx, l, to)
+		var stale *staleError
+		if !errors.As(err, &stale) {
+			return more, err
+		}
+		if try == tries {
+			return more, s.explain(ctx, "reading nodes", stale.err)
+		}
+	}
+}
+
+// A staleError ends a list that may go well from the start.
+type staleError struct{ err error }
+
+func (e *staleError) Error() string { return e.err.Error() }
+
+func (s *Server) pages(ctx context.Context, l listing, to sink) (more bool, err error) {
+	query := url.Values{}
+	if l.selector != "" {
+		query.Set("labelSelector", l.selector)
+	}
+	if l.limit > 0 {
+		query.Set("limit", strconv.Itoa(l.limit))
+	}
+	for {
+		p, err := s.page(ctx, l, query, to.each)
+		switch {
+		case err != nil:
+			return false, err
+		case p.Continue == "":
+			return false, nil
+		case to.enough != nil && to.enough():
+			return true, nil
+		case p.Continue == query.Get("continue"):
+			return false, exit.Failf("reading nodes of %s: the server gives the same page again and again", s.name)
+		}
+		query.Set("continue", p.Continue)
+	}
+}
+
+func (s *Server) page(ctx context.Context, l listing, query url.Values, each func(*Node)) (page, error) {
+	accept := "application/json"
+	if l.metadata {
+		accept = acceptMetadata
+	}
+	resp, err := s.get(ctx, "reading nodes", "api/v1/nodes", query, accept)
+	if err != nil {
+		if isStatus(err, http.StatusGone) {
+			return page{}, &staleError{err}
+		}
+		return page{}, err
+	}
+	defer resp.Body.Close()
+	body := &ration{r: resp.Body, left: maxItem}
+	counted := func(n *Node) {
+		body.item()
+		each(n)
+	}
+	var p page
+	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
+	case "application/vnd.kubernetes.protobuf":
+		p, err = decodeProtobuf(body, counted)
+	case "application/json":
+		p, err = decodeList(json.NewDecoder(body), counted)
+	default:
+		err = errNotNodes
+	}
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, errNotNodes), errors.Is(err, errTooLong), errors.As(err, &syntax):
+		return p, exit.Failf("reading nodes of %s: %w", s.name, err).Hint("does %s lead to a Kubernetes API server?", s.base)
+	case errors.Is(err, io.EOF), dropped(err):
+		return p, &staleError{inside(err)}
+	}
+	return p, s.explain(ctx, "reading nodes", err)
+}

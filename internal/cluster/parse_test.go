@@ -1,0 +1,140 @@
+package cluster
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseToleration(t *testing.T) {
+	for in, want := range map[string]Toleration{
+		"dedicated=builds:NoSchedule":        {Key: "dedicated", Value: "builds", Effect: "NoSchedule"},
+		"dedicated=:NoSchedule":              {Key: "dedicated", Effect: "NoSchedule"},
+		"dedicated:NoExecute":                {Key: "dedicated", Effect: "NoExecute", AnyValue: true},
+		"example.com/gpu":                    {Key: "example.com/gpu", AnyValue: true},
+		"dedicated=builds":                   {Key: "dedicated", Value: "builds"},
+		"*":                                  {AnyValue: true},
+		"node.kubernetes.io/x:NoSchedule":    {Key: "node.kubernetes.io/x", Effect: "NoSchedule", AnyValue: true},
+		"a=b:PreferNoSchedule":               {Key: "a", Value: "b", Effect: "PreferNoSchedule"},
+		"kubernetes.io/arch=arm64:NoExecute": {Key: "kubernetes.io/arch", Value: "arm64", Effect: "NoExecute"},
+	} {
+		got, err := ParseToleration(in)
+		if err != nil || got != want {
+			t.Errorf("%s: %+v, %v", in, got, err)
+		}
+	}
+	for in, want := range map[string]string{
+		"": "is not KEY", "=x": "is not KEY", "a:": "is not KEY", ":NoSchedule": "is not KEY", "a b": "is not KEY", "a=b=c": "is not KEY",
+		"a:Never": `"Never" is no effect; there are NoSchedule`, "a:NoSchedule:x": "is no effect",
+	} {
+		if _, err := ParseToleration(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
+
+// A toleration that is accepted tolerates the taint that it names.
+func FuzzParseToleration(f *testing.F) {
+	for _, s := range []string{"a=b:NoSchedule", "a:NoExecute", "a", "a=b", "*", "a=:NoSchedule"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		o, err := ParseToleration(s)
+		if err != nil {
+			return
+		}
+		taint := Taint{Key: o.Key, Value: o.Value, Effect: o.Effect}
+		if taint.Effect == "" {
+			taint.Effect = "NoSchedule"
+		}
+		if !o.tolerates(taint) {
+			t.Fatalf("%q does not tolerate %s", s, taint)
+		}
+		if o.Key != "" && o.tolerates(Taint{Key: o.Key + "x", Value: o.Value, Effect: taint.Effect}) {
+			t.Fatalf("%q tolerates another key", s)
+		}
+	})
+}
+
+// Whatever a file holds, reading it ends, and what is refused is refused with
+// a reason.
+func FuzzReadNodes(f *testing.F) {
+	for _, s := range []string{
+		`{"kind":"List","items":[{"kind":"Node","metadata":{"name":"a","labels":{"kubernetes.io/os":"linux","kubernetes.io/arch":"arm64"}}}]}`,
+		`{"kind":"NodeList","items":null}`, `{"kind":"Node","metadata":{"name":"a"},"spec":{"taints":[{"key":"x","effect":"NoSchedule"}]}}`,
+		"kind: List\nitems:\n- kind: Node\n  metadata: {name: a}\n", "---\n---\nkind: Node\n", "\xff\xfe{", "\xef\xbb\xbf{}", "[]", "", "a: &a [*a]", "{\"kind\":\"Status\",\"status\":\"Failure\"}",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		tally := newTally(Filter{})
+		nodes := 0
+		err := readNodes(strings.NewReader(string(b)), func(n *Node) {
+			nodes++
+			tally.add(n)
+		})
+		if err != nil {
+			if err.Error() == "" {
+				t.Fatal("an error without words")
+			}
+			return
+		}
+		s := tally.survey("x")
+		sum := 0
+		for _, o := range s.Offers {
+			sum += o.Nodes
+		}
+		for _, g := range s.LeftOut {
+			sum += g.Nodes
+		}
+		if sum != nodes {
+			t.Fatalf("%d nodes, %d counted: %+v", nodes, sum, s)
+		}
+	})
+}
+
+// The stream of protobuf that a server sends is untrusted.
+func FuzzDecodeProtobuf(f *testing.F) {
+	f.Add([]byte("k8s\x00\x12\x0b\x12\x09\x0a\x07\x0a\x01a\x5a\x02\x0a\x00"))
+	f.Add([]byte("k8s\x00\x0a\x02v1\x12\x04\x0a\x02\x1a\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		decodeProtobuf(strings.NewReader(string(b)), func(n *Node) {
+			if len(n.Name) > len(b) {
+				t.Fatal("a name that is longer than the input")
+			}
+		})
+	})
+}
+
+func TestReadNodes(t *testing.T) {
+	for in, want := range map[string]string{
+		"\ufeff" + `{"kind":"List","items":[]}`:                          "",
+		`{"items":[],"metadata":{},"apiVersion":"v1","kind":"NodeList"}`: "",
+		"\xff\xfe{\x00":                    "it is UTF-16, as PowerShell's > writes it; save it as UTF-8",
+		"[]":                               "it is no list of nodes: it starts with [",
+		`{"kind":"List"}`:                  "it is no list of nodes: its kind is List",
+		`{"items":[]}`:                     "it is no list of nodes: it has no kind",
+		`{"kind":"List","items":{}}`:       "its items are no array",
+		`{"kind":"List","items":[1]}`:      "item 1: json: cannot unmarshal number",
+		`{"kind":"Status","status":"x"}`:   "its kind is Status",
+		"Error from server (Forbidden)":    "it is no list of nodes: it starts with ",
+		"NAME STATUS\nnode-1   Ready\n":    "it is no list of nodes: it starts with ",
+		" \n\t":                            "it is no list of nodes: it is empty",
+		"kind: List\nitems: [{kind: Pod}]": "item 1 is a Pod",
+	} {
+		err := readNodes(strings.NewReader(in), func(*Node) {})
+		switch {
+		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%q: %v", in, err)
+		case want != "" && strings.HasPrefix(want, "it is no list") && !errors.Is(err, errNotNodes):
+			t.Errorf("%q: not errNotNodes", in)
+		}
+	}
+	var got []string
+	in := "kind: Node\nmetadata: {name: a}\n---\nkind: List\nitems: [{kind: Node, metadata: {name: b}}]\n"
+	if err := readNodes(strings.NewReader(in), func(n *Node) { got = append(got, n.Name) }); err != nil || !cmp.Equal(got, []string{"a", "b"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
