@@ -344,8 +344,11 @@ func TestRefusals(t *testing.T) {
 			},
 			exit.Denied, "reading nodes of test: 403 Forbidden: nodes is forbidden", "--clusterrole=detect-arch --serviceaccount=ci:builder",
 		},
-		"404":       {answer(404, "text/html", "<html>"), exit.Failed, "reading nodes of test: 404 Not Found", "lead to a Kubernetes API server?"},
-		"redirect":  {func(w http.ResponseWriter, r *http.Request) bool { http.Redirect(w, r, "/login", 302); return true }, exit.Failed, "reading nodes of test: 302 Found", "lead to"},
+		"404": {answer(404, "text/html", "<html>"), exit.Failed, "reading nodes of test: 404 Not Found", "lead to a Kubernetes API server?"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, "/login", http.StatusFound)
+			return true
+		}, exit.Failed, "reading nodes of test: 302 Found", "lead to"},
 		"a page":    {answer(200, "text/html", "<html>Log in</html>"), exit.Failed, "reading nodes of test: it is no list of nodes", "lead to"},
 		"pods":      {answer(200, "application/json", `{"kind":"PodList","items":[]}`), exit.Failed, "it is no list of nodes: its kind is PodList", "lead to"},
 		"bad JSON":  {answer(200, "application/json", `{"kind":"NodeList","items":[}`), exit.Failed, "invalid character", "lead to"},
