@@ -13,6 +13,11 @@
 // are replaced by what these binaries' flags make there, for example inputs of
 // an action, but for detect-arch's --context, which is written by hand; -Build
 // leaves out all flags that --help shows under that heading.
+// The lines of a Markdown file after
+//
+//	<!-- resource: tasks/deploy/deploy.yaml -->
+//
+// are tables of that Task's or Pipeline's params, workspaces and results.
 // With -check it changes nothing and fails on what is stale.
 package main
 
@@ -21,10 +26,12 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/atomicfile"
@@ -45,52 +52,73 @@ func main() {
 func run(root string, check bool) error {
 	changed := map[string][]byte{}
 	helps := map[string]*help{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if name := d.Name(); d.IsDir() && path != root && (name[0] == '.' && name != ".github" || name == "testdata" || name == "node_modules") {
-			return filepath.SkipDir
-		}
-		rewrite := rewriters[filepath.Ext(path)]
-		if d.IsDir() || rewrite == nil {
-			return nil
-		}
-		old, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		now, err := rewrite(string(old), func(name string) (*help, error) {
+	sources := sources{
+		ask: func(name string) (*help, error) {
 			if h := helps[name]; h != nil {
 				return h, nil
 			}
 			h, err := ask(root, name)
 			helps[name] = h
 			return h, err
+		},
+		read: func(path string) ([]byte, error) {
+			path = filepath.Join(root, path)
+			if now, ok := changed[path]; ok {
+				return now, nil
+			}
+			return os.ReadFile(path)
+		},
+	}
+	// tables of YAML files come after the files
+	for _, rewriters := range []map[string]rewriter{{".yml": rewriteYAML, ".yaml": rewriteYAML}, {".md": rewriteMarkdown}} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if name := d.Name(); d.IsDir() && path != root && (name[0] == '.' && name != ".github" || name == "testdata" || name == "node_modules") {
+				return filepath.SkipDir
+			}
+			rewrite := rewriters[filepath.Ext(path)]
+			if d.IsDir() || rewrite == nil {
+				return nil
+			}
+			old, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			now, err := rewrite(string(old), sources)
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", path, err)
+			}
+			if now != string(old) {
+				changed[path] = []byte(now)
+			}
+			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", path, err)
+			return err
 		}
-		if now != string(old) {
-			changed[path] = []byte(now)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	if check && len(changed) > 0 {
-		var names []string
-		for p := range changed {
-			names = append(names, p)
-		}
-		return fmt.Errorf("%s: what the flags say there is stale; run `make docs`", strings.Join(names, ", "))
+		return fmt.Errorf("%s: what the flags say there is stale; run `make docs`", strings.Join(slices.Sorted(maps.Keys(changed)), ", "))
 	}
 	return atomicfile.WriteAll(changed)
 }
 
-var rewriters = map[string]func(string, func(string) (*help, error)) (string, error){
-	".md": rewrite, ".yml": rewriteYAML, ".yaml": rewriteYAML,
+// Sources are what a rewriter fills in.
+type sources struct {
+	ask  func(program string) (*help, error)
+	read func(path string) ([]byte, error) // from the repository's root
+}
+
+type rewriter func(doc string, from sources) (string, error)
+
+func rewriteMarkdown(doc string, from sources) (string, error) {
+	doc, err := rewrite(doc, from)
+	if err != nil {
+		return doc, err
+	}
+	return rewriteTables(doc, from)
 }
 
 type help struct {
@@ -112,11 +140,11 @@ func ask(root, name string) (*help, error) {
 
 var tableBlock = regexp.MustCompile(`(?s)(<!-- (flags|results): ([a-z-]+) -->\n).*?(<!-- end -->)`)
 
-func rewrite(doc string, ask func(string) (*help, error)) (string, error) {
+func rewrite(doc string, from sources) (string, error) {
 	var failed error
 	doc = tableBlock.ReplaceAllStringFunc(doc, func(s string) string {
 		m := tableBlock.FindStringSubmatch(s)
-		h, err := ask(m[3])
+		h, err := from.ask(m[3])
 		if err != nil {
 			failed = err
 			return s

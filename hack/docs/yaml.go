@@ -13,7 +13,7 @@ import (
 var yamlBlock = regexp.MustCompile(`(?ms)^( *)# ([a-z]+-[a-z]+): ([a-z][A-Za-z -]*)\n(.*?)^( *)# end$`)
 
 // rewriteYAML fills the generated blocks of a YAML file.
-func rewriteYAML(doc string, ask func(string) (*help, error)) (string, error) {
+func rewriteYAML(doc string, from sources) (string, error) {
 	var failed error
 	doc = yamlBlock.ReplaceAllStringFunc(doc, func(s string) string {
 		m := yamlBlock.FindStringSubmatch(s)
@@ -29,7 +29,7 @@ func rewriteYAML(doc string, ask func(string) (*help, error)) (string, error) {
 				helps[len(helps)-1] = helps[len(helps)-1].without(name)
 				continue
 			}
-			h, err := ask(word)
+			h, err := from.ask(word)
 			if err != nil {
 				failed = err
 				return s
