@@ -28,7 +28,8 @@ var layers = map[string][]string{
 	// images
 	"internal/registry": {"internal/exit", "internal/text"},
 	"internal/program":  {"internal/platform"},
-	"internal/index":    {"internal/exit", "internal/platform", "internal/program", "internal/registry"},
+	"internal/layout":   {"internal/atomicfile", "internal/exit"},
+	"internal/index":    {"internal/exit", "internal/layout", "internal/platform", "internal/program", "internal/registry", "internal/text"},
 	// building
 	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},
 	"internal/artifacts": {"internal/exit", "internal/platform"},

@@ -121,17 +121,17 @@ func built(ctx context.Context, client *registry.Client, tool builder.Builder, r
 // noStitch checks what was built as if it were to be stitched, and reports it
 // for a later run to take.
 func noStitch(ctx context.Context, env *command.Env, c *config, sources []index.Source) error {
-	repo, tags, err := c.target()
+	to, err := c.destination()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	job := c.job(env, repo, tags, sources)
+	job := c.job(env, to, index.Options{}, sources)
 	job.DryRun = true
 	r, err := index.Stitch(ctx, job)
 	if err != nil {
 		return err
 	}
-	return env.Write(reportBuilt(repo, sources, r))
+	return env.Write(reportBuilt(to.String(), sources, r))
 }

@@ -6,13 +6,12 @@ import (
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
-	"github.com/polyarch/polyarch/internal/registry"
 )
 
 // reportBuilt gives what was built for a later run to stitch. The results of
 // an index are those of the image, if there is one; if there are several, they
 // are empty.
-func reportBuilt(repo registry.Repository, sources []index.Source, r *index.Result) output.Report {
+func reportBuilt(repo string, sources []index.Source, r *index.Result) output.Report {
 	doc := struct {
 		Sources   []string      `json:"sources"`
 		Platforms platform.List `json:"platforms"`
@@ -20,7 +19,7 @@ func reportBuilt(repo registry.Repository, sources []index.Source, r *index.Resu
 	var url, digest, byDigest string
 	if len(sources) == 1 {
 		tagged, d, _ := strings.Cut(sources[0].Ref, "@")
-		url, digest, byDigest = tagged, d, repo.String()+"@"+d
+		url, digest, byDigest = tagged, d, repo+"@"+d
 	}
 	images := imageList(repo, r)
 	return output.Report{
@@ -46,10 +45,10 @@ func sourceList(sources []index.Source) []string {
 	return list
 }
 
-func imageList(repo registry.Repository, r *index.Result) []string {
+func imageList(repo string, r *index.Result) []string {
 	var list []string
 	for _, i := range r.Images {
-		list = append(list, repo.Digest(i.Descriptor.Digest).String())
+		list = append(list, repo+"@"+i.Descriptor.Digest.String())
 	}
 	return list
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
-	"github.com/polyarch/polyarch/internal/registry"
 	"github.com/polyarch/polyarch/internal/text"
 )
 
@@ -39,21 +38,29 @@ type child struct {
 	Source    string            `json:"source"`
 	Verified  bool              `json:"verified"` // programs were found and are for the platform
 	Programs  []index.Program   `json:"programs,omitempty"`
-	Notes     []string          `json:"notes,omitempty"`
+	Blobs     index.Transfer    `json:"blobs"`
+
+	Attestations []v1.Hash `json:"attestations,omitempty"`
+	Notes        []string  `json:"notes,omitempty"`
 }
 
-func report(repo registry.Repository, tags []string, dryRun bool, sources []string, r *index.Result) output.Report {
+// report gives the results.
+func (c *config) report(to destination, sources []string, r *index.Result) output.Report {
+	at := to.String()
 	doc := document{
-		ImageURL:  repo.Tag(tags[0]).String(),
+		ImageURL:  at,
 		Digest:    r.Index.Digest,
-		ImageRef:  repo.Digest(r.Index.Digest).String(),
+		ImageRef:  at + "@" + r.Index.Digest.String(),
 		MediaType: string(r.Index.MediaType),
 		Size:      len(r.Index.Bytes),
-		Tags:      tags,
+		Tags:      to.tags,
 		Platforms: r.Platforms(),
-		DryRun:    dryRun,
+		DryRun:    c.dryRun,
 	}
-	images := imageList(repo, r)
+	if len(to.tags) > 0 {
+		doc.ImageURL += ":" + to.tags[0]
+	}
+	images := imageList(at, r)
 	rows := [][]string{}
 	for _, i := range r.Images {
 		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
@@ -70,11 +77,15 @@ func report(repo registry.Repository, tags []string, dryRun bool, sources []stri
 			one.Verified, one.Programs = len(v.Programs) > 0, v.Programs
 			one.Notes = append(slices.Clone(one.Notes), v.Notes...)
 		}
+		one.Blobs = i.Transfer
+		for _, a := range i.Attestations {
+			one.Attestations = append(one.Attestations, a.Descriptor.Digest)
+		}
 		doc.Images = append(doc.Images, one)
 	}
 	head := doc.ImageURL + "@" + doc.Digest.String()
-	if dryRun {
-		head += " (not pushed)"
+	if c.dryRun {
+		head += " (dry run: nothing was written)"
 	}
 	return output.Report{
 		Results: []output.Result{
@@ -88,6 +99,7 @@ func report(repo registry.Repository, tags []string, dryRun bool, sources []stri
 		Text:    head + "\n" + text.Table(rows),
 		JSON:    doc,
 		Summary: summary(doc),
+		Files:   c.files(doc),
 	}
 }
 
@@ -100,20 +112,25 @@ func summary(d document) string {
 	return b.String()
 }
 
-// artifactsFile describes the image as Skaffold's build output does, with the
-// platforms added.
-func (c *config) artifactsFile(repo registry.Repository, tags []string, r *index.Result) []byte {
-	type build struct {
-		ImageName string        `json:"imageName"`
-		Tag       string        `json:"tag"`
-		Platforms platform.List `json:"platforms"`
+// files gives the files that flags ask for beside the results. The artifacts
+// file is as Skaffold's build output, with the platforms added.
+func (c *config) files(d document) map[string][]byte {
+	files := map[string][]byte{}
+	if c.digestFile != "" {
+		files[c.digestFile] = []byte(d.Digest.String())
 	}
-	name := c.name
-	if name == "" {
-		name = repo.String()
+	if c.artifacts != "" {
+		type build struct {
+			ImageName string        `json:"imageName"`
+			Tag       string        `json:"tag"`
+			Platforms platform.List `json:"platforms"`
+		}
+		name := c.name
+		if name == "" {
+			name, _, _ = strings.Cut(d.ImageRef, "@")
+		}
+		b, _ := json.MarshalIndent(map[string][]build{"builds": {{name, d.ImageURL + "@" + d.Digest.String(), d.Platforms}}}, "", "  ") // strings always can
+		files[c.artifacts] = append(b, '\n')
 	}
-	ref := repo.Tag(tags[0])
-	ref.Digest = r.Index.Digest
-	b, _ := json.MarshalIndent(map[string][]build{"builds": {{name, ref.String(), r.Platforms()}}}, "", "  ") // strings always can
-	return append(b, '\n')
+	return files
 }

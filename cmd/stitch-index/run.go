@@ -2,37 +2,56 @@ package main
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/polyarch/polyarch/internal/command"
-	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/flagset"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/output"
-	"github.com/polyarch/polyarch/internal/registry"
 )
 
 // config is what the flags say.
 type config struct {
-	image     string
-	tags      flagset.Words
-	dryRun    bool
-	insecure  flagset.Words
-	timeout   time.Duration
-	wait      time.Duration
-	artifacts string
-	name      string
-	build     building
-	verify    string
+	image       string
+	tags        flagset.Words
+	sourcesFile string
+	output      string
+	append      bool
+	dryRun      bool
+	verify      string
+	format      string
+	childTags   string
+	referrers   bool
+	onIndex     flagset.Lines
+	onImages    flagset.Lines
+	fromGit     bool
+	digestFile  string
+	artifacts   string
+	name        string
+	build       building
+	insecure    flagset.Words
+	timeout     time.Duration
+	wait        time.Duration
 }
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Index")
 	fs.String(&c.image, "image", "", "the `REPOSITORY` of the index, HOST/PATH; HOST/PATH:TAG names a tag as well")
 	fs.Var(&c.tags, "tag", "`TAGS` of the index, separated by commas or blanks; can be repeated")
+	fs.String(&c.sourcesFile, "sources-file", "", "read more sources from `PATH`, - for standard input: one a line, a JSON array, or GitHub's toJSON(needs.JOB.outputs)")
+	fs.String(&c.output, "output", "", "write the index and its images to an OCI layout, `oci:PATH[:TAG]`, and push nothing")
+	fs.Bool(&c.append, "append", false, "keep the images that the first tag has now, except those of the sources' platforms")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing; with --platform, show the build commands and run none")
 	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image whose programs are for another platform than its config says: look at what it starts, at the folders of PATH as well, or trust it (then a declared platform is not compared with the config either)")
+	fs.Choice(&c.format, "format", []string{"auto", "oci", "docker"}, "the media type of the index: Docker's if all images are Docker's, or one of them in any case")
+	fs.Choice(&c.childTags, "child-tags", []string{"none", "suffix"}, "tag the image of each platform as well: v1_linux_arm64")
+	fs.Bool(&c.referrers, "referrers", false, "copy signatures, SBOMs and what else refers to images that come from another repository")
+	fs.Group("Annotations")
+	fs.Var(&c.onIndex, "index-annotation", "annotate the index: `KEY=VALUE`, one a line; can be repeated")
+	fs.Var(&c.onImages, "annotation", "annotate the images, in the index: `[PLATFORM:]KEY=VALUE`, one a line; can be repeated")
+	fs.Bool(&c.fromGit, "git-annotations", false, "annotate the index with the commit, its date and the address of the repository that the folder --context is in")
+	fs.Group("Files")
+	fs.String(&c.digestFile, "digest-file", "", "write the digest of the index to `PATH`")
 	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH` that inject-affinity --artifacts and skaffold deploy --build-artifacts read")
 	fs.String(&c.name, "name", "", "the `NAME` that manifests have for the image, for the artifacts file (default: what --image says, without a tag)")
 	c.build.flags(fs)
@@ -51,9 +70,13 @@ func program() command.Program {
 --image REPOSITORY --tag TAG --platform PLATFORMS [--builder TOOL] [REF[=PLATFORM]…]
 --image REPOSITORY --tag TAG --platform PLATFORMS [REF[=PLATFORM]…] -- COMMAND…`,
 		Details: `
-REF is REPO:TAG or REPO@sha256:…. The platform of an image is what its config
-says; one that is declared must agree with it. All sources are checked before
-anything is written, and the tags move last.
+REF is REPO:TAG, REPO@sha256:…, sha256:… alone for a digest in --image, or
+oci:PATH[:TAG] for an OCI layout on disk; - reads more of them from
+standard input. It may be an index: its images are taken, with their
+attestations. Images of other repositories and registries are copied. The
+platform of an image is what its config says; one that is declared must agree
+with it. All sources are checked before anything is written, and the tags move
+last.
 
 COMMAND is run once for each platform, in the folder --context, with
   PLATFORM, PLATFORMS  what to build for, linux/arm64
@@ -69,7 +92,10 @@ OCI_LAYOUT as an OCI image layout, which is then pushed for it.`,
 # two images into one index under two tags
 stitch-index --image ghcr.io/me/app --tag v1,latest ghcr.io/me/app:v1_linux_amd64 ghcr.io/me/app:v1_linux_arm64
 
-# the same, in a Tekton step
+# what the jobs of a GitHub Actions matrix gave as outputs
+echo "$OUTPUTS" | stitch-index --image ghcr.io/me/app --tag v1 -   # OUTPUTS: ${{ toJSON(needs.build.outputs) }}
+
+# in a Tekton step
 stitch-index --image $(params.image) --tag v1 --result image-url=$(results.IMAGE_URL.path) …
 
 # build both with what is installed, then stitch them
@@ -98,13 +124,9 @@ func run(ctx context.Context, env *command.Env, c *config) error {
 	if err := c.build.check(env); err != nil {
 		return err
 	}
-	var sources []index.Source
-	for _, a := range env.Args {
-		s, err := index.ParseSource(a)
-		if err != nil {
-			return err
-		}
-		sources = append(sources, s)
+	sources, err := c.sources(env)
+	if err != nil {
+		return err
 	}
 	if len(c.build.platforms) > 0 {
 		built, err := build(ctx, env, c)
@@ -117,31 +139,4 @@ func run(ctx context.Context, env *command.Env, c *config) error {
 		return noStitch(ctx, env, c, sources)
 	}
 	return stitch(ctx, env, c, sources)
-}
-
-// target gives the repository and the tags of the index.
-func (c *config) target() (repo registry.Repository, tags []string, err error) {
-	if c.image == "" {
-		return repo, nil, exit.Usagef("flag --image is missing: it names the repository of the index")
-	}
-	ref, err := registry.ParseName(c.image)
-	if err != nil {
-		return repo, nil, exit.Usagef("flag --image: %w", err)
-	}
-	if ref.Digest.Hex != "" {
-		return repo, nil, exit.Usagef("flag --image: %s has a digest, which the index does not have yet", c.image).Hint("write %s", ref.Repository)
-	}
-	for _, t := range append([]string{ref.Tag}, c.tags...) {
-		if t == "" || slices.Contains(tags, t) {
-			continue
-		}
-		if _, err := registry.ParseTag(t); err != nil {
-			return repo, nil, exit.Usagef("flag --tag: %w", err)
-		}
-		tags = append(tags, t)
-	}
-	if len(tags) == 0 {
-		return repo, nil, exit.Usagef("flag --tag is missing: registries remove an index that has no tag").Hint("for example --tag latest")
-	}
-	return ref.Repository, tags, nil
 }

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"io"
-	"log"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/imagetest"
-	"github.com/polyarch/polyarch/internal/platform"
 )
 
 func TestMain(m *testing.M) {
@@ -29,18 +25,25 @@ func TestMain(m *testing.M) {
 //	image REF PLATFORM [docker] [program=ARCH] [text=TEXT] [digest=NAME]
 //
 // pushes an image there that starts /app, a program for ARCH or a script, and
-// sets the variable NAME to its digest.
+// sets the variable NAME to its digest. The command
+//
+//	index REF PLATFORM…
+//
+// pushes an index of such images, each with an attestation. Another registry
+// is at $OTHER.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-			env.Defer(server.Close)
-			env.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
+			for _, name := range []string{"REGISTRY", "OTHER"} {
+				server := httptest.NewServer(imagetest.NewRegistry())
+				env.Defer(server.Close)
+				env.Setenv(name, strings.TrimPrefix(server.URL, "http://"))
+			}
 			env.Setenv("HOME", env.WorkDir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage, "index": pushIndex},
 	})
 }
 
@@ -48,16 +51,12 @@ func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: image REF PLATFORM [docker] [program=ARCH] [text=TEXT] [digest=NAME]")
 	}
-	spec, digest := imagetest.Spec{Platform: args[1], Entrypoint: []string{"/app"}}, ""
-	text, arch := "text", "amd64"
-	if p, err := platform.Parse(args[1]); err == nil {
-		arch = p.Arch
-	}
+	docker, arch, text, digest := false, imagetest.Arch(args[1]), "text", ""
 	for _, a := range args[2:] {
 		name, value, _ := strings.Cut(a, "=")
 		switch name {
 		case "docker":
-			spec.Docker = true
+			docker = true
 		case "program":
 			arch = value
 		case "text":
@@ -68,14 +67,23 @@ func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("unknown word %q", a)
 		}
 	}
-	app := "#!/bin/sh\n"
-	if arch != "script" {
-		app = imagetest.ELF(arch, 0x05000000)
-	}
-	spec.Layers = [][]imagetest.File{imagetest.Files(map[string]string{"etc/a.txt": text}), imagetest.Files(map[string]string{"app": app})}
+	spec := imagetest.App(args[1], arch, text)
+	spec.Docker = docker
 	d, err := spec.Push(args[0])
 	ts.Check(err)
 	if digest != "" {
 		ts.Setenv(digest, d.String())
 	}
+}
+
+func pushIndex(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: index REF PLATFORM…")
+	}
+	var specs []imagetest.Spec
+	for _, p := range args[1:] {
+		specs = append(specs, imagetest.App(p, imagetest.Arch(p), "text"))
+	}
+	_, err := imagetest.PushIndex(args[0], specs...)
+	ts.Check(err)
 }

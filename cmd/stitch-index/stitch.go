@@ -13,15 +13,22 @@ import (
 // stitch makes an index of sources that are pushed already, and writes the
 // results: all that comes after the builds.
 func stitch(ctx context.Context, env *command.Env, c *config, sources []index.Source) error {
-	repo, tags, err := c.target()
+	to, err := c.destination()
+	if err != nil {
+		return err
+	}
+	options, err := c.options(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	r, err := index.Stitch(ctx, c.job(env, repo, tags, sources))
+	r, err := index.Stitch(ctx, c.job(env, to, options, sources))
 	if err != nil {
 		return err
+	}
+	for _, n := range r.Notes {
+		env.Log.Infof("note: %s", n)
 	}
 	for _, i := range r.Images {
 		if i.Verification != nil {
@@ -30,23 +37,24 @@ func stitch(ctx context.Context, env *command.Env, c *config, sources []index.So
 			}
 		}
 	}
-	out := report(repo, tags, c.dryRun, sourceList(sources), r)
-	if c.artifacts != "" {
-		out.Files = map[string][]byte{c.artifacts: c.artifactsFile(repo, tags, r)}
-	}
-	return env.Write(out)
+	return env.Write(c.report(to, sourceList(sources), r))
 }
 
-func (c *config) job(env *command.Env, repo registry.Repository, tags []string, sources []index.Source) index.Job {
+func (c *config) job(env *command.Env, to destination, options index.Options, sources []index.Source) index.Job {
 	return index.Job{
-		Client:  c.client(env),
-		Sources: sources,
-		Target:  repo,
-		Tags:    tags,
-		Expect:  c.build.platforms,
-		Verify:  index.Verify(c.verify),
-		DryRun:  c.dryRun,
-		Hold:    command.Hold,
+		Client:    c.client(env),
+		Sources:   sources,
+		Target:    to.repo,
+		Layout:    to.layout,
+		Tags:      to.tags,
+		Expect:    c.build.platforms,
+		Verify:    index.Verify(c.verify),
+		DryRun:    c.dryRun,
+		Options:   options,
+		ChildTags: c.childTags == "suffix",
+		Referrers: c.referrers,
+		Append:    c.append,
+		Hold:      command.Hold,
 	}
 }
 

@@ -23,7 +23,7 @@ func check(images []*Image) error {
 	}
 	for n, i := range images {
 		for _, other := range images[:n] {
-			if samePlatform(other, i) && other.Manifest.Digest != i.Manifest.Digest {
+			if samePlatform(other, i) && other.Descriptor.Digest != i.Descriptor.Digest {
 				return exit.Failf("checking the sources: %s and %s are both for %s", other.Source.Ref, i.Source.Ref, i.Platform).
 					Hint("give one source for each platform")
 			}

@@ -39,12 +39,16 @@ func (s Source) String() string {
 
 const layoutScheme = "oci:"
 
-// ParseSource reads REF[=PLATFORM].
-func ParseSource(s string) (Source, error) {
+// ParseSource reads REF[=PLATFORM]. A digest alone, sha256:…, is in repo: CI
+// systems drop an output that holds the name of a registry if that is a secret.
+func ParseSource(s string, repo registry.Repository) (Source, error) {
 	s = strings.TrimSpace(s)
 	ref, declared, ok := cutPlatform(s)
 	if ref == "" {
 		return Source{}, exit.Usagef("parsing source %q: it names no image", s).Hint("write REPO:TAG, REPO@sha256:… or oci:PATH, each with =PLATFORM if wanted")
+	}
+	if strings.HasPrefix(ref, "sha256:") && repo.Path != "" {
+		ref = repo.String() + "@" + ref
 	}
 	src := Source{Ref: ref}
 	if ok {
@@ -54,13 +58,7 @@ func ParseSource(s string) (Source, error) {
 		}
 		src.Platform = &p
 	}
-	if path, local := strings.CutPrefix(ref, layoutScheme); local {
-		if path == "" {
-			return Source{}, exit.Usagef("parsing source %q: it names no folder", s).Hint("write oci:PATH or oci:PATH:TAG")
-		}
-		return src, nil
-	}
-	if _, err := registry.ParseReference(ref); err != nil {
+	if _, _, err := repository(ref); err != nil {
 		return Source{}, exit.Usagef("parsing source %q: %w", s, err)
 	}
 	return src, nil

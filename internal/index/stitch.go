@@ -2,14 +2,16 @@ package index
 
 import (
 	"context"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 
-	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // A Job is what to stitch and where to put it.
@@ -17,20 +19,34 @@ type Job struct {
 	Client  *registry.Client
 	Sources []Source
 	Target  registry.Repository
+	Layout  string // if not empty, the folder of an OCI layout that the index goes to instead
 	Tags    []string
 	Expect  platform.List // platforms that the index must have; others may be there too
 	Verify  Verify
 	DryRun  bool // read and check everything, write nothing
+	Options
+	ChildTags bool // each child gets the first tag with its platform as a suffix
+	Referrers bool // copy signatures and SBOMs with images that come from another repository
+	Append    bool // keep what the first tag names now, except the platforms of the sources
 
 	// Hold is called before the first tag moves; the tags are moved, or moved
 	// back, before the function it returns is called. It may be nil.
 	Hold func() (release func())
+	// Meter counts while the work goes on. It may be nil.
+	Meter *Meter
+}
+
+// A Meter counts what has been done. It may be read at any time.
+type Meter struct {
+	Read, Images      atomic.Int64 // images that were read, of how many
+	Copied, CopyBytes atomic.Int64 // bytes that were copied, of how many
 }
 
 // A Result is the index that was made.
 type Result struct {
 	Index  *registry.Manifest
 	Images []*Image // in the order in which they stand in the index
+	Notes  []string
 }
 
 // Platforms gives the platforms of the index.
@@ -42,76 +58,159 @@ func (r *Result) Platforms() platform.List {
 	return platform.NewList(ps...)
 }
 
-type stitching struct{ Job }
+type stitching struct {
+	Job
+	to target // nil in a dry run
 
-// Stitch reads and checks the sources, and pushes an index of them. After an
-// error every tag is what it was before.
-func Stitch(ctx context.Context, j Job) (*Result, error) {
-	s := &stitching{j}
+	mu    sync.Mutex
+	notes []string
+	blobs map[v1.Hash]*blob
+}
+
+// Stitch reads and checks the sources, and puts an index of them where it
+// belongs. After an error every tag is what it was before.
+func Stitch(ctx context.Context, j Job) (r *Result, err error) {
+	s := &stitching{Job: j, blobs: map[v1.Hash]*blob{}}
+	if s.Hold == nil {
+		s.Hold = func() func() { return func() {} }
+	}
 	if len(j.Sources) == 0 {
 		return nil, check(nil)
 	}
 	if err := s.announce(ctx); err != nil {
 		return nil, err
 	}
-	images, err := s.read(ctx)
+	defer func() {
+		if err != nil {
+			s.abandon(ctx)
+		}
+	}()
+	images, old, err := s.readAll(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := check(images); err != nil {
 		return nil, err
 	}
+	images = old.merge(images)
 	if err := expected(images, j.Expect); err != nil {
 		return nil, err
 	}
-	m, err := compute(images)
+	m, err := compute(images, old.others, s.Options)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Index: m, Images: ordered(images)}
-	if j.DryRun {
-		return r, nil
-	}
-	return r, s.push(ctx, m)
-}
-
-// announce says what will be done where, so that one token serves it all.
-func (s *stitching) announce(ctx context.Context) error {
-	if !s.DryRun {
-		if err := s.Client.Will(ctx, s.Target, "pull", "push"); err != nil {
-			return err
+	if s.to != nil {
+		if err := s.transfer(ctx, images); err != nil {
+			return nil, err
+		}
+		if err := s.copyReferrers(ctx, images); err != nil {
+			return nil, err
+		}
+		if err := s.to.finish(ctx, m, s.children(images)); err != nil {
+			return nil, err
 		}
 	}
+	return &Result{Index: m, Images: ordered(images), Notes: s.notes}, nil
+}
+
+// readAll reads the sources and, beside them, what is appended to.
+func (s *stitching) readAll(ctx context.Context) (images []*Image, old *kept, err error) {
+	old = &kept{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		images, err = s.read(ctx)
+		return err
+	})
+	if s.Append {
+		g.Go(func() (err error) {
+			old, err = s.readKept(ctx)
+			return err
+		})
+	}
+	return images, old, g.Wait()
+}
+
+// copyReferrers copies what refers to images that come from elsewhere.
+func (s *stitching) copyReferrers(ctx context.Context, images []*Image) error {
+	if !s.Referrers {
+		return nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, i := range images {
+		at, ok := i.place.(remote)
+		if !ok || s.to.holds(at) {
+			continue
+		}
+		if _, ok := s.to.(*pushing); !ok {
+			s.note("%s: what refers to it was not copied: it can be found in a registry alone", i.Source.Ref)
+			continue
+		}
+		g.Go(func() error {
+			n, err := copyReferrers(ctx, s.Client, at.repo, s.Target, i.Descriptor.Digest, 0)
+			if n > 0 {
+				s.note("%s: copied %s", i.Source.Ref, text.Count(n, "referrer"))
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// announce settles where the index goes, and says what will be done where, so
+// that one token for each registry serves it all.
+func (s *stitching) announce(ctx context.Context) error {
+	wanted := map[registry.Repository][]string{}
 	for _, src := range s.Sources {
-		ref, err := registry.ParseReference(src.Ref)
+		repo, ok, err := repository(src.Ref)
 		if err != nil {
 			return err
 		}
-		if ref.Repository != s.Target {
-			return exit.Usagef("stitching %s: it is not in %s", src.Ref, s.Target).Hint("push it to %s first", s.Target)
+		if ok {
+			wanted[repo] = []string{"pull"}
 		}
-		if err := s.Client.Will(ctx, ref.Repository, "pull"); err != nil {
+	}
+	hosts := map[string]bool{}
+	for repo := range wanted {
+		hosts[repo.Host] = true
+	}
+	switch {
+	case s.DryRun:
+	case s.Layout != "":
+		l, err := layout.Create(s.Layout)
+		if err != nil {
 			return err
 		}
+		s.to = &writing{l, s.Tags}
+	default:
+		wanted[s.Target] = []string{"pull", "push"}
+		s.to = &pushing{s.Client, s.Target, s.Tags, s.Hold}
+	}
+	for repo, actions := range wanted {
+		if err := s.Client.Will(ctx, repo, actions...); err != nil {
+			return err
+		}
+	}
+	if _, ok := s.to.(*pushing); ok && !hosts[s.Target.Host] {
+		go s.Client.Prepare(ctx, s.Target) // while the sources are read
 	}
 	return nil
 }
 
-func (s *stitching) push(ctx context.Context, m *registry.Manifest) error {
-	if len(s.Tags) == 1 {
-		return s.Client.PutManifest(ctx, s.Target.Tag(s.Tags[0]), m)
+// children gives the tags that children get for themselves.
+func (s *stitching) children(images []*Image) []tagged {
+	if !s.ChildTags {
+		return nil
 	}
-	before := make([]v1.Hash, len(s.Tags))
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.Client.PutManifest(gctx, s.Target.Digest(m.Digest), m) })
-	for n, tag := range s.Tags {
-		g.Go(func() (err error) {
-			before[n], _, err = s.Client.Head(gctx, s.Target.Tag(tag))
-			return err
-		})
+	var ts []tagged
+	for _, i := range ordered(images) {
+		if i.Manifest != nil {
+			ts = append(ts, tagged{ChildTag(s.Tags[0], i.Platform), i.Manifest})
+		}
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return s.moveTags(ctx, m, before)
+	return ts
 }
+
+// ChildTag gives the tag of an image of the index for one platform:
+// v1_linux_arm64.
+func ChildTag(tag string, p platform.Platform) string { return tag + "_" + p.Slug() }

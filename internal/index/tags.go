@@ -2,9 +2,7 @@ package index
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,82 +12,116 @@ import (
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// undoTime is how long moving tags back may take after a signal or a failure.
-const undoTime = 4 * time.Second
+const (
+	// undoTime is how long moving tags back may take after a signal or a failure.
+	undoTime = 4 * time.Second
+	// landTime is how long the request that moves a single tag may still take
+	// after a signal.
+	landTime = 700 * time.Millisecond
+)
 
-// moveTags points all tags to m, which the registry has already. If one is
-// refused, those that were moved go back to what they were before.
-func (s *stitching) moveTags(ctx context.Context, m *registry.Manifest, before []v1.Hash) error {
-	if s.Hold != nil {
-		defer s.Hold()()
-	}
-	errs := make([]error, len(s.Tags))
-	var wg sync.WaitGroup
-	for n, tag := range s.Tags {
-		if before[n] == m.Digest {
-			continue
-		}
-		wg.Go(func() { errs[n] = s.Client.PutManifest(ctx, s.Target.Tag(tag), m) })
-	}
-	wg.Wait()
-	failed := errors.Join(errs...)
-	if failed == nil {
-		return nil
-	}
-	for _, err := range errs { // one of them is enough to say what happened
-		if err != nil {
-			failed = err
-			break
-		}
-	}
-	return s.moveBack(ctx, m, before, errs, failed)
+// A move makes a tag name a manifest.
+type move struct {
+	ref    registry.Reference
+	m      *registry.Manifest
+	before v1.Hash // what the tag named; zero if there was no such tag
+	err    error
 }
 
-// moveBack undoes what moveTags did. A tag whose move failed may have moved
-// all the same, when the answer alone was lost: it is moved back too.
-func (s *stitching) moveBack(ctx context.Context, m *registry.Manifest, before []v1.Hash, errs []error, cause error) error {
+// moveOne stores a manifest under its only tag. A signal does not break the
+// request off: nobody could tell whether the tag has moved.
+func (p *pushing) moveOne(ctx context.Context, m *move) error {
+	defer p.hold()()
+	landing, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	if deadline, ok := ctx.Deadline(); ok {
+		var stop context.CancelFunc
+		landing, stop = context.WithDeadline(landing, deadline)
+		defer stop()
+	}
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(landTime, func() { cancel(context.Cause(ctx)) })
+	})()
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	return p.moved(landing, m, p.client.PutManifest(landing, m.ref, m.m))
+}
+
+// moved settles a refusal: a tag that must not change is fine if it names the
+// right manifest already.
+func (p *pushing) moved(ctx context.Context, m *move, err error) error {
+	if err == nil || !registry.Refused(err) {
+		return err
+	}
+	if now, _, e := p.client.Head(ctx, m.ref); e == nil && now == m.m.Digest {
+		return nil
+	}
+	return err
+}
+
+// moveAll moves tags at once. Their manifests stand already. If a tag is
+// refused, those that have moved go back to what they were before.
+func (p *pushing) moveAll(ctx context.Context, moves []*move) error {
+	defer p.hold()()
+	var wg sync.WaitGroup
+	for _, m := range moves {
+		if m.before != m.m.Digest {
+			wg.Go(func() { m.err = p.client.PutManifest(ctx, m.ref, m.m) })
+		}
+	}
+	wg.Wait()
+	for _, m := range moves {
+		if m.err != nil { // one of them is enough to say what happened
+			return p.moveBack(ctx, moves, m.err)
+		}
+	}
+	return nil
+}
+
+// moveBack undoes what moveAll did. A tag whose move failed may have moved all
+// the same, when the answer alone was lost: it is looked at first.
+func (p *pushing) moveBack(ctx context.Context, moves []*move, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	stuck := make([]string, len(s.Tags))
 	var wg sync.WaitGroup
-	for n, tag := range s.Tags {
-		if before[n] == m.Digest {
+	stuck := make([]error, len(moves))
+	for n, m := range moves {
+		if m.before == m.m.Digest {
 			continue
 		}
 		wg.Go(func() {
-			ref := s.Target.Tag(tag)
-			if errs[n] != nil {
-				if now, _, err := s.Client.Head(ctx, ref); err == nil && now != m.Digest {
+			if m.err != nil {
+				if now, _, err := p.client.Head(ctx, m.ref); err == nil && now != m.m.Digest {
 					return
 				}
 			}
-			if err := s.restore(ctx, ref, before[n]); err != nil {
-				stuck[n] = fmt.Sprintf("%s could not be moved back to what it was: %v", ref, err)
-			}
+			stuck[n] = p.restore(ctx, m)
 		})
 	}
 	wg.Wait()
 	e := &exit.Error{Code: exit.CodeOf(cause), Err: cause}
-	for _, h := range stuck {
-		if h != "" {
-			e.Hint("%s", h)
+	left := false
+	for n, err := range stuck {
+		if err != nil {
+			left = true
+			e.Hint("%s has moved, and could not be moved back: %v", moves[n].ref, err)
 		}
 	}
-	if strings.Join(stuck, "") == "" {
-		e.Hint("no tag was left moved")
+	if !left {
+		e.Hint("every tag names what it named before")
 	}
 	return e
 }
 
-// restore makes a tag point to what it pointed to; a tag that did not exist is
-// deleted.
-func (s *stitching) restore(ctx context.Context, ref registry.Reference, before v1.Hash) error {
-	if before == (v1.Hash{}) {
-		return s.Client.DeleteTag(ctx, ref)
+// restore makes a tag name what it named; a tag that did not exist is deleted.
+func (p *pushing) restore(ctx context.Context, m *move) error {
+	if m.before == (v1.Hash{}) {
+		return p.client.DeleteTag(ctx, m.ref)
 	}
-	old, err := s.Client.Manifest(ctx, s.Target.Digest(before))
+	old, err := p.client.Manifest(ctx, p.repo.Digest(m.before))
 	if err != nil {
-		return err
+		return fmt.Errorf("it named %s: %w", m.before, err)
 	}
-	return s.Client.PutManifest(ctx, ref, old)
+	return p.client.PutManifest(ctx, m.ref, old)
 }

@@ -192,7 +192,7 @@ type opened struct {
 
 func (s *stitching) openAhead(ctx context.Context, i *Image, layers []v1.Descriptor) *ahead {
 	a := &ahead{ch: make([]chan opened, len(layers))}
-	a.open = func(n int) (io.ReadCloser, error) { return s.Client.Open(ctx, i.Repository, layers[n]) }
+	a.open = func(n int) (io.ReadCloser, error) { return i.place.open(ctx, layers[n]) }
 	for n := range min(aheadLayers, len(layers)) {
 		a.start(n)
 	}

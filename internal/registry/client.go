@@ -138,7 +138,8 @@ func (h *host) tls() bool {
 type request struct {
 	method string
 	repo   Repository
-	path   string // below /v2/PATH/; unused with location
+	path   string // below /v2/PATH/; unused with at
+	base   bool   // to /v2/ itself
 	query  url.Values
 	at     *url.URL // where an upload was told to go
 	header http.Header
@@ -153,6 +154,15 @@ type request struct {
 
 	token bool   // sent to a token service, not to the registry
 	basic string // Authorization for the token service; may be empty
+}
+
+// Prepare gets a token for a host early, where a credential makes it likely
+// that one is needed, so that the first request of the work proper does not
+// wait for it. What goes wrong shows again there.
+func (c *Client) Prepare(ctx context.Context, repo Repository) {
+	if s, err := c.session(ctx, repo); err == nil && s.cred != (authn.AuthConfig{}) {
+		c.do(ctx, request{method: http.MethodGet, repo: repo, base: true, ok: []int{200}, once: true})
+	}
 }
 
 // do sends r until it succeeds, fails for good, or patience ends. What is
@@ -217,6 +227,9 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 	to := r.at
 	if to == nil {
 		to = h.url("/v2/"+r.repo.Path+"/"+r.path, r.query)
+		if r.base {
+			to = h.url("/v2/", nil)
+		}
 	}
 	ctx, watch := newWatch(ctx, c.o.Stall)
 	home, header := h.url("", nil), auth.header
@@ -255,23 +268,20 @@ const maxRedirects = 5
 // to their home alone.
 func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth string, watch *watch) (*http.Response, error) {
 	for range maxRedirects {
-		var body io.ReadCloser
-		if r.body != nil {
+		var body *sending
+		if r.size > 0 {
 			b, err := r.body(ctx)
 			if err != nil {
-				return nil, err
+				return nil, final{err} // it has been tried as often as it is worth
 			}
-			body = &sending{b, watch}
+			body = &sending{ReadCloser: b, w: watch}
 		}
-		req, err := http.NewRequestWithContext(ctx, r.method, to.String(), body)
+		req, err := http.NewRequestWithContext(ctx, r.method, to.String(), nil)
 		if err != nil {
 			return nil, err
 		}
-		if r.body != nil {
-			req.ContentLength = r.size
-			if r.size == 0 {
-				req.Body = http.NoBody
-			}
+		if body != nil {
+			req.Body, req.ContentLength = body, r.size
 		}
 		for k, v := range r.header {
 			req.Header[k] = v
@@ -281,6 +291,9 @@ func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth 
 			req.Header.Set("Authorization", auth)
 		}
 		resp, err := c.http.Do(req)
+		if err != nil && body != nil && body.err.Load() != nil {
+			return nil, final{*body.err.Load()}
+		}
 		if err != nil {
 			return nil, transportError(err)
 		}

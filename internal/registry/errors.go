@@ -115,3 +115,10 @@ func Explain(action, host string, err error) error {
 	}
 	return exit.Failf("%s: %w", action, err)
 }
+
+// Refused reports whether err is a registry's word that it will not do what it
+// was asked for, however often.
+func Refused(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Status >= 400 && status.Status < 500 && !status.temporary()
+}

@@ -31,13 +31,27 @@ var accepted = strings.Join([]string{
 }, ", ")
 
 // Manifest reads a manifest. Its digest is computed here; if the reference
-// has one or the registry names one, it must be the same.
+// has one or the registry names one, it must be the same. One that is not
+// there is waited for, as long as Options.Wait says.
 func (c *Client) Manifest(ctx context.Context, ref Reference) (*Manifest, error) {
+	return c.manifest(ctx, ref, true)
+}
+
+// Lookup is Manifest for one that need not exist.
+func (c *Client) Lookup(ctx context.Context, ref Reference) (m *Manifest, ok bool, err error) {
+	m, err = c.manifest(ctx, ref, false)
+	if NotFound(err) {
+		return nil, false, nil
+	}
+	return m, err == nil, err
+}
+
+func (c *Client) manifest(ctx context.Context, ref Reference, wait bool) (*Manifest, error) {
 	m := &Manifest{}
 	err := c.do(ctx, request{
 		method: http.MethodGet, repo: ref.Repository, path: "manifests/" + ref.name(),
 		header: http.Header{"Accept": {accepted}},
-		ok:     []int{200}, wait: true,
+		ok:     []int{200}, wait: wait,
 		read: func(resp *http.Response) (err error) {
 			m.Bytes, err = readAll(resp.Body, maxManifest)
 			if err != nil {
@@ -50,10 +64,10 @@ func (c *Client) Manifest(ctx context.Context, ref Reference) (*Manifest, error)
 			m.MediaType = types.MediaType(resp.Header.Get("Content-Type"))
 			said := resp.Header.Get("Docker-Content-Digest")
 			if strings.HasPrefix(said, "sha256:") && said != m.Digest.String() {
-				return final{fmt.Errorf("the registry names the digest %s, and what it sent has %s", said, m.Digest)}
+				return final{wrongDigest("what the registry sent has another digest than it says", m.Digest.String(), said)}
 			}
 			if ref.Digest != (v1.Hash{}) && ref.Digest != m.Digest {
-				return final{fmt.Errorf("what the registry sent has the digest %s", m.Digest)}
+				return final{wrongDigest("what the registry sent has another digest", m.Digest.String(), ref.Digest.String())}
 			}
 			return nil
 		},
@@ -85,6 +99,10 @@ func (c *Client) Head(ctx context.Context, ref Reference) (d v1.Hash, ok bool, e
 
 // PutManifest stores a manifest under the reference's tag, or under its digest.
 func (c *Client) PutManifest(ctx context.Context, ref Reference, m *Manifest) error {
+	return c.put(ctx, ref, m, func(http.Header) {})
+}
+
+func (c *Client) put(ctx context.Context, ref Reference, m *Manifest, look func(http.Header)) error {
 	name := ref.Tag
 	if name == "" {
 		name = m.Digest.String()
@@ -96,14 +114,19 @@ func (c *Client) PutManifest(ctx context.Context, ref Reference, m *Manifest) er
 		ok: []int{200, 201, 202},
 		read: func(resp *http.Response) error {
 			io.CopyN(io.Discard, resp.Body, 64<<10)
+			look(resp.Header)
 			said := resp.Header.Get("Docker-Content-Digest")
 			if strings.HasPrefix(said, "sha256:") && said != m.Digest.String() {
-				return final{fmt.Errorf("the registry stored it under the digest %s instead of %s", said, m.Digest)}
+				return final{wrongDigest("the registry stored it under another digest", said, m.Digest.String())}
 			}
 			return nil
 		},
 	})
 	return Explain("writing "+ref.String(), ref.Host, err)
+}
+
+func wrongDigest(what, got, want string) error {
+	return fmt.Errorf("%s: %s instead of %s", what, got, want)
 }
 
 var errTooLong = errors.New("it is longer than allowed")

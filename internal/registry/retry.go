@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -153,12 +154,16 @@ func (w *watch) explain(err error) error {
 // business, what comes after is the connection's.
 type sending struct {
 	io.ReadCloser
-	w *watch
+	w   *watch
+	err atomic.Pointer[error] // of its source
 }
 
 func (b *sending) Read(p []byte) (int, error) {
 	b.w.timer.Stop()
 	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err.Store(&err)
+	}
 	b.w.timer.Reset(b.w.stall)
 	return n, err
 }

@@ -9,7 +9,6 @@ import (
 	"hash"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -49,13 +48,13 @@ func (s *stream) connect() error {
 		header: http.Header{}, ok: []int{200}, keep: true,
 	}
 	if s.at > 0 {
-		r.header.Set("Range", "bytes="+strconv.FormatInt(s.at, 10)+"-")
+		r.header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.at, s.d.Size-1))
 		r.ok = []int{200, 206}
 	}
 	r.read = func(resp *http.Response) error {
 		s.body = resp.Body
 		if resp.StatusCode == 206 {
-			if !strings.HasPrefix(resp.Header.Get("Content-Range"), "bytes "+strconv.FormatInt(s.at, 10)+"-") {
+			if !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", s.at)) {
 				return final{errors.New("the registry sent another range than it was asked for")}
 			}
 			return nil

@@ -6,68 +6,133 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// PutBlob stores a blob that is not there yet. open gives its bytes, anew for
-// each try; they are streamed, and the registry checks them against the digest.
-func (c *Client) PutBlob(ctx context.Context, repo Repository, d v1.Descriptor, open func(context.Context) (io.ReadCloser, error)) error {
-	action := "writing " + repo.Digest(d.Digest).String()
-	there := false
-	err := c.do(ctx, request{
-		method: http.MethodHead, repo: repo, path: "blobs/" + d.Digest.String(),
-		ok:   []int{200, 404},
-		read: func(resp *http.Response) error { there = resp.StatusCode == 200; return nil },
-	})
-	if err != nil || there {
-		return Explain(action, repo.Host, err)
-	}
-	t := newTries(c.o)
-	for {
-		err := c.upload(ctx, repo, d, open)
-		if err == nil || ctx.Err() != nil {
-			return Explain(action, repo.Host, c.ended(ctx, err))
-		}
-		pause, again := t.next(ctx, request{}, err)
-		if !again {
-			return Explain(action, repo.Host, err)
-		}
-		c.o.Logf("%s: %v; trying again", action, err)
-		if e := c.o.sleep(ctx, pause); e != nil {
-			return Explain(action, repo.Host, c.ended(ctx, err))
-		}
-	}
+// An Upload is a blob that a repository lacks, and a place to send it to.
+type Upload struct {
+	c    *Client
+	repo Repository
+	d    v1.Descriptor
+	to   *url.URL
 }
 
-// upload is one try: an upload that broke off has to be begun again.
-func (c *Client) upload(ctx context.Context, repo Repository, d v1.Descriptor, open func(context.Context) (io.ReadCloser, error)) error {
-	var to *url.URL
-	err := c.do(ctx, request{
-		method: http.MethodPost, repo: repo, path: "blobs/uploads/",
-		body: bodyOf(nil),
-		ok:   []int{202},
-		read: func(resp *http.Response) (err error) {
-			if to, err = resp.Location(); err == nil {
+// Begin asks a repository for a blob. If it is there already, or can be
+// mounted from another repository of the same registry, there is no Upload.
+// One request answers both questions: a mount from the repository itself asks
+// whether it has the blob, and a mount that fails begins an upload.
+func (c *Client) Begin(ctx context.Context, repo Repository, d v1.Descriptor, from Repository) (*Upload, error) {
+	if from.Host != repo.Host {
+		from = repo
+	}
+	u, err := c.begin(ctx, repo, d, url.Values{"mount": {d.Digest.String()}, "from": {from.Path}})
+	var status *StatusError
+	if errors.As(err, &status) && status.Status < 500 && status.Status != http.StatusTooManyRequests {
+		// Some registries refuse the mount instead of beginning an upload.
+		u, err = c.begin(ctx, repo, d, nil)
+	}
+	if err != nil {
+		return nil, c.explainBlob(repo, d, err)
+	}
+	return u, nil
+}
+
+func (c *Client) explainBlob(repo Repository, d v1.Descriptor, err error) error {
+	return Explain("writing "+repo.Digest(d.Digest).String(), repo.Host, err)
+}
+
+func (c *Client) begin(ctx context.Context, repo Repository, d v1.Descriptor, query url.Values) (u *Upload, err error) {
+	err = c.do(ctx, request{
+		method: http.MethodPost, repo: repo, path: "blobs/uploads/", query: query,
+		ok: []int{201, 202},
+		read: func(resp *http.Response) error {
+			if resp.StatusCode == 201 {
+				return nil
+			}
+			to, err := resp.Location()
+			if err == nil {
+				to = c.host(repo.Host).own(to)
 				err = c.trusted(to)
 			}
 			if err != nil {
 				return final{errors.Join(errors.New("it does not say where to upload to"), err)}
 			}
+			u = &Upload{c, repo, d, to}
 			return nil
 		},
 	})
-	if err != nil {
-		return err
+	return u, err
+}
+
+// own mends an address at the registry itself: one behind a proxy may not know
+// that it is reached over TLS.
+func (h *host) own(u *url.URL) *url.URL {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if u.Host == h.address && u.Scheme != h.scheme {
+		mended := *u
+		mended.Scheme = h.scheme
+		return &mended
 	}
+	return u
+}
+
+// Send sends the blob. open gives its bytes, anew for each try; they are
+// streamed, and the registry checks them against the digest.
+func (u *Upload) Send(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error {
+	t := newTries(u.c.o)
+	for {
+		err := u.send(ctx, open)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return u.c.explainBlob(u.repo, u.d, u.c.ended(ctx, err))
+		}
+		pause, again := t.next(ctx, request{}, err)
+		if !again {
+			return u.c.explainBlob(u.repo, u.d, err)
+		}
+		u.c.o.Logf("sending %s to %s: %v; trying again in %s", u.d.Digest, u.repo.Host, err, pause.Round(time.Millisecond))
+		if e := u.c.o.sleep(ctx, pause); e != nil {
+			return u.c.explainBlob(u.repo, u.d, u.c.ended(ctx, err))
+		}
+		// An upload that broke off is begun again.
+		fresh, err := u.c.Begin(ctx, u.repo, u.d, u.repo)
+		if err != nil || fresh == nil { // it arrived, though the answer did not
+			return err
+		}
+		u.to = fresh.to
+	}
+}
+
+func (u *Upload) send(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error {
+	to := *u.to
 	q := to.Query()
-	q.Set("digest", d.Digest.String())
+	q.Set("digest", u.d.Digest.String())
 	to.RawQuery = q.Encode()
-	return c.do(ctx, request{
-		method: http.MethodPut, repo: repo, at: to,
+	return u.c.do(ctx, request{
+		method: http.MethodPut, repo: u.repo, at: &to,
 		header: http.Header{"Content-Type": {"application/octet-stream"}},
-		body:   open, size: d.Size,
+		body:   open, size: u.d.Size,
 		ok:   []int{201, 204},
 		once: true,
 	})
+}
+
+// Cancel says that nothing will be sent. It is a courtesy: what goes wrong is
+// not reported.
+func (u *Upload) Cancel(ctx context.Context) {
+	u.c.do(ctx, request{method: http.MethodDelete, repo: u.repo, at: u.to, ok: []int{200, 202, 204, 404}, once: true})
+}
+
+// PutBlob stores a blob, unless it is there.
+func (c *Client) PutBlob(ctx context.Context, repo Repository, d v1.Descriptor, open func(context.Context) (io.ReadCloser, error)) error {
+	u, err := c.Begin(ctx, repo, d, repo)
+	if err != nil || u == nil {
+		return err
+	}
+	return u.Send(ctx, open)
 }

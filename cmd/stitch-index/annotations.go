@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/index"
+	"github.com/polyarch/polyarch/internal/platform"
+)
+
+// options gives what the index looks like beyond its images.
+func (c *config) options(ctx context.Context) (o index.Options, err error) {
+	o.MediaType = map[string]types.MediaType{"oci": types.OCIImageIndex, "docker": types.DockerManifestList}[c.format]
+	o.Annotations = map[string]string{}
+	if c.fromGit {
+		if o.Annotations, err = gitAnnotations(ctx, c.build.context); err != nil {
+			return o, err
+		}
+	}
+	for _, line := range c.onIndex {
+		key, value, err := annotation("index-annotation", line)
+		if err != nil {
+			return o, err
+		}
+		o.Annotations[key] = value
+	}
+	o.OfImages = map[platform.Platform]map[string]string{}
+	for _, line := range c.onImages {
+		of := platform.Platform{}
+		// Keys are reversed domain names: what stands before a colon and has a
+		// slash is a platform.
+		if head, rest, ok := strings.Cut(line, ":"); ok && strings.Contains(head, "/") && !strings.Contains(head, "=") {
+			if of, err = platform.Parse(head); err != nil {
+				return o, exit.Usagef("flag --annotation: %w", err)
+			}
+			line = rest
+		}
+		key, value, err := annotation("annotation", line)
+		if err != nil {
+			return o, err
+		}
+		if o.OfImages[of] == nil {
+			o.OfImages[of] = map[string]string{}
+		}
+		o.OfImages[of][key] = value
+	}
+	return o, nil
+}
+
+func annotation(flag, s string) (key, value string, err error) {
+	key, value, ok := strings.Cut(s, "=")
+	if !ok || key == "" {
+		return "", "", exit.Usagef("flag --%s: %q is not KEY=VALUE", flag, s)
+	}
+	return key, value, nil
+}
+
+// gitAnnotations gives the predefined keys (OCI image-spec, annotations.md)
+// that a clone of a git repository has the values of. The date is the
+// commit's: the same commit gives the same index.
+func gitAnnotations(ctx context.Context, folder string) (map[string]string, error) {
+	git := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, args...)...).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	head, err := git("log", "-1", "--format=%H %ct")
+	if err != nil {
+		return nil, exit.Failf("reading the commit of %s: git: %w", folder, err).Hint("--git-annotations needs git, and a clone with a commit")
+	}
+	revision, seconds, _ := strings.Cut(head, " ")
+	unix, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return nil, exit.Failf("reading the commit of %s: its date is %q", folder, seconds)
+	}
+	a := map[string]string{
+		"org.opencontainers.image.revision": revision,
+		"org.opencontainers.image.created":  time.Unix(unix, 0).UTC().Format(time.RFC3339),
+	}
+	if origin, err := git("remote", "get-url", "origin"); err == nil {
+		if source := sourceURL(origin); source != "" {
+			a["org.opencontainers.image.source"] = source
+		}
+	}
+	return a, nil
+}
+
+// sourceURL gives the address under which people find a remote repository,
+// without a credential that may stand in it; empty if there is none.
+func sourceURL(origin string) string {
+	if at, path, ok := strings.Cut(origin, ":"); ok && !strings.Contains(origin, "://") && !strings.Contains(at, "/") {
+		origin = "ssh://" + at + "/" + path // git@github.com:me/app.git
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Hostname() == "" {
+		return ""
+	}
+	switch u.Scheme {
+	case "http", "https":
+	case "ssh", "git":
+		u.Host = u.Hostname()
+	default:
+		return ""
+	}
+	clean := url.URL{Scheme: "https", Host: u.Host, Path: strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")}
+	return clean.String()
+}

@@ -1,0 +1,167 @@
+package index
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/polyarch/polyarch/internal/registry"
+)
+
+// streams is how many blobs are copied at a time: enough to fill a line, few
+// enough for memory to stay flat.
+const streams = 6
+
+// A blob is one that the target may lack. It is asked about once, however many
+// images have it.
+type blob struct {
+	d     v1.Descriptor
+	from  place
+	up    upload // nil: the target has it
+	asked sync.Once
+	err   error
+	text  []byte // its content, if that was read
+}
+
+// beginAll asks the target for the blobs of an image.
+func (s *stitching) beginAll(ctx context.Context, i *Image, ds []v1.Descriptor) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, d := range ds {
+		if len(d.URLs) > 0 || !d.MediaType.IsDistributable() {
+			continue // clients fetch it from where it says
+		}
+		g.Go(func() error {
+			s.mu.Lock()
+			b, ok := s.blobs[d.Digest]
+			if !ok {
+				b = &blob{d: d, from: i.place}
+				s.blobs[d.Digest] = b
+			}
+			i.blobs = append(i.blobs, b)
+			s.mu.Unlock()
+			b.asked.Do(func() { b.up, b.err = s.to.begin(ctx, d, i.place) })
+			return b.err
+		})
+	}
+	return g.Wait()
+}
+
+// transfer brings blobs, then manifests, to where they are missing.
+func (s *stitching) transfer(ctx context.Context, images []*Image) error {
+	s.count(images)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(streams)
+	for _, b := range s.pending() {
+		g.Go(func() error {
+			up := b.up
+			b.up = nil // it is not for abandon any more
+			return up.Send(gctx, func(ctx context.Context) (io.ReadCloser, error) { return s.openBlob(ctx, b) })
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	g, gctx = errgroup.WithContext(ctx)
+	for _, i := range images {
+		if i.Manifest == nil || s.to.holds(i.place) {
+			continue
+		}
+		g.Go(func() error { return s.to.putManifest(gctx, i.Manifest) })
+		for _, a := range i.Attestations {
+			g.Go(func() error { return s.to.putManifest(gctx, a.Manifest) })
+		}
+	}
+	return g.Wait()
+}
+
+// count says for each image what happens to its blobs; one that several images
+// have counts for the first.
+func (s *stitching) count(images []*Image) {
+	counted := map[*blob]bool{}
+	for _, i := range ordered(images) {
+		for _, b := range i.blobs {
+			switch {
+			case counted[b]:
+			case b.up == nil:
+				i.Transfer.Present++
+			default:
+				i.Transfer.Copied++
+				i.Transfer.Bytes += b.d.Size
+				if s.Meter != nil {
+					s.Meter.CopyBytes.Add(b.d.Size)
+				}
+			}
+			counted[b] = true
+		}
+		if c, ok := s.blobs[i.configAt.Digest]; ok {
+			c.text = i.configText
+		}
+	}
+}
+
+// openBlob reads a blob from where it is.
+func (s *stitching) openBlob(ctx context.Context, b *blob) (r io.ReadCloser, err error) {
+	if b.text != nil {
+		r = io.NopCloser(bytes.NewReader(b.text))
+	} else if r, err = b.from.open(ctx, b.d); err != nil {
+		return nil, err
+	}
+	if s.Meter != nil {
+		r = &metered{r, s.Meter}
+	}
+	return r, nil
+}
+
+// pending gives the blobs that are to be sent, the long ones first.
+func (s *stitching) pending() []*blob {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var bs []*blob
+	for _, b := range s.blobs {
+		if b.up != nil {
+			bs = append(bs, b)
+		}
+	}
+	slices.SortFunc(bs, func(a, b *blob) int {
+		return cmp.Or(cmp.Compare(b.d.Size, a.d.Size), strings.Compare(a.d.Digest.Hex, b.d.Digest.Hex))
+	})
+	return bs
+}
+
+// abandon tells the target that uploads which were begun will not come.
+func (s *stitching) abandon(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, b := range s.pending() {
+		wg.Go(func() { b.up.Cancel(ctx) })
+	}
+	wg.Wait()
+}
+
+// An upload is a blob that the target lacks, begun and not sent.
+type upload interface {
+	Send(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error
+	Cancel(ctx context.Context)
+}
+
+var _ upload = (*registry.Upload)(nil)
+
+type metered struct {
+	io.ReadCloser
+	m *Meter
+}
+
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.ReadCloser.Read(p)
+	m.m.Copied.Add(int64(n))
+	return n, err
+}

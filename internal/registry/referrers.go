@@ -1,0 +1,110 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// A Referrer refers to a manifest: a signature, an SBOM, an attestation.
+type Referrer struct {
+	v1.Descriptor
+	Tag string // the tag by which cosign finds it; empty if it is found by its subject
+}
+
+// cosignSuffixes are those of the tags under which cosign keeps what refers to
+// an image (github.com/sigstore/cosign, specs/SIGNATURE_SPEC.md).
+var cosignSuffixes = []string{".sig", ".att", ".sbom"}
+
+// fallbackTag is the tag under which a registry without the API of referrers
+// keeps their list (distribution-spec, "Referrers Tag Schema").
+func fallbackTag(d v1.Hash) string { return d.Algorithm + "-" + d.Hex }
+
+// Referrers gives what refers to a manifest, by the API of referrers or by the
+// tags that stand in for it.
+func (c *Client) Referrers(ctx context.Context, repo Repository, subject v1.Hash) ([]Referrer, error) {
+	var list *v1.IndexManifest
+	err := c.do(ctx, request{
+		method: http.MethodGet, repo: repo, path: "referrers/" + subject.String(),
+		header: http.Header{"Accept": {string(types.OCIImageIndex)}},
+		ok:     []int{200, 400, 404, 405},
+		read: func(resp *http.Response) error {
+			if resp.StatusCode != 200 {
+				return nil
+			}
+			b, err := readAll(resp.Body, maxManifest)
+			if err != nil {
+				return err
+			}
+			list = &v1.IndexManifest{}
+			if err := json.Unmarshal(b, list); err != nil {
+				return final{err}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, Explain("reading what refers to "+repo.Digest(subject).String(), repo.Host, err)
+	}
+	if list == nil {
+		if list, err = c.fallbackList(ctx, repo, subject); err != nil {
+			return nil, err
+		}
+	}
+	var rs []Referrer
+	for _, d := range list.Manifests {
+		rs = append(rs, Referrer{Descriptor: d})
+	}
+	for _, suffix := range cosignSuffixes {
+		tag := fallbackTag(subject) + suffix
+		d, ok, err := c.Head(ctx, repo.Tag(tag))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			rs = append(rs, Referrer{v1.Descriptor{Digest: d}, tag})
+		}
+	}
+	return rs, nil
+}
+
+func (c *Client) fallbackList(ctx context.Context, repo Repository, subject v1.Hash) (*v1.IndexManifest, error) {
+	list := &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
+	m, ok, err := c.Lookup(ctx, repo.Tag(fallbackTag(subject)))
+	if err != nil || !ok {
+		return list, err
+	}
+	if err := json.Unmarshal(m.Bytes, list); err != nil {
+		return nil, Explain("reading "+repo.Tag(fallbackTag(subject)).String(), repo.Host, err)
+	}
+	return list, nil
+}
+
+// PutReferrer stores a manifest that refers to subject. Where the registry
+// does not keep the list of referrers itself, it is kept for it.
+func (c *Client) PutReferrer(ctx context.Context, repo Repository, subject v1.Hash, m *Manifest, d v1.Descriptor) error {
+	kept := false
+	err := c.put(ctx, repo.Digest(m.Digest), m, func(h http.Header) { kept = h.Get("OCI-Subject") != "" })
+	if err != nil || kept {
+		return err
+	}
+	list, err := c.fallbackList(ctx, repo, subject)
+	if err != nil || slices.ContainsFunc(list.Manifests, func(have v1.Descriptor) bool { return have.Digest == d.Digest }) {
+		return err
+	}
+	list.Manifests = append(list.Manifests, d)
+	b, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	digest, _, err := v1.SHA256(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	return c.PutManifest(ctx, repo.Tag(fallbackTag(subject)), &Manifest{MediaType: types.OCIImageIndex, Digest: digest, Bytes: b})
+}
