@@ -34,10 +34,10 @@ func flow(ctx context.Context, listen, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	artifacts, manifests := filepath.Join(out, "artifacts.json"), filepath.Join(out, "k8s")
+	artifacts, manifests, taints := filepath.Join(out, "artifacts.json"), filepath.Join(out, "k8s"), filepath.Join(out, "taints")
 
 	s.step("Which platforms does the cluster run? (a recorded one: two amd64 nodes, a cordoned one, two arm64 nodes, tainted as GKE taints them)")
-	platforms := s.capture("bin/detect-arch", "--from-file", sample+"/nodes.json")
+	platforms := s.capture("bin/detect-arch", "--from-file", sample+"/nodes.json", "--result", "taints="+taints)
 
 	s.step("Build the image for each of them, push, check what is inside, stitch (the registry is in this process)")
 	s.run("bin/stitch-index", "--image", r.address+"/hello", "--tag", "v1", "--name", "hello", "--platform", platforms, "--context", sample,
@@ -55,16 +55,16 @@ func flow(ctx context.Context, listen, out string) error {
 
 	s.step("Pin every workload to nodes that can run it")
 	s.do("cp -r "+sample+"/k8s "+manifests, func() error { return os.CopyFS(manifests, os.DirFS(sample+"/k8s")) })
-	files, err := filepath.Glob(filepath.Join(manifests, "*.yaml"))
-	if err != nil {
+	tolerate, err := os.ReadFile(taints)
+	if err != nil && s.err == nil {
 		return err
 	}
-	inject := append([]string{"bin/inject-affinity", "--artifacts", artifacts}, files...)
+	inject := []string{"bin/inject-affinity", "--artifacts", artifacts, "--taints", string(tolerate), manifests}
 	s.run(append(inject, "-w")...)
 	s.step("What changed: added lines, and the images")
 	s.diff(sample+"/k8s", manifests)
 	s.step("A second run changes nothing")
-	s.run(append(inject, "--diff")...)
+	s.run(append(inject, "--check")...)
 
 	if runtime.GOOS == "linux" && strings.Contains(","+platforms+",", ",linux/"+runtime.GOARCH+",") {
 		s.step("The program out of the image for this machine")

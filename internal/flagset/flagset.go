@@ -90,7 +90,7 @@ func (s *Set) add(name string) {
 	}
 	_, list := f.Value.(interface{ Repeatable() })
 	def := f.DefValue
-	if placeholder == "" && def == "false" { // a switch is off unless named
+	if placeholder == "" && def == "false" || def == "0" { // off, or a number that is found out
 		def = ""
 	}
 	s.infos = append(s.infos, Info{Name: name, Placeholder: placeholder, Default: def, Description: description, Repeatable: list, Group: s.group})
