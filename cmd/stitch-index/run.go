@@ -47,7 +47,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Choice(&c.childTags, "child-tags", []string{"none", "suffix"}, "tag the image of each platform as well: v1_linux_arm64")
 	fs.Bool(&c.referrers, "referrers", false, "copy signatures, SBOMs and what else refers to images that come from another repository")
 	fs.Group("Annotations")
-	fs.Var(&c.onIndex, "index-annotation", "annotate the index: `KEY=VALUE`, one a line; can be repeated")
+	fs.Var(&c.onIndex, "index-annotation", "annotate the index: `KEY=VALUE`; can be repeated")
 	fs.Var(&c.onImages, "annotation", "annotate the images, in the index: `[PLATFORM:]KEY=VALUE`, one a line; can be repeated")
 	fs.Bool(&c.fromGit, "git-annotations", false, "annotate the index with the commit, its date and the address of the repository that the folder --context is in")
 	fs.Group("Files")
