@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"internal/lookup":   {"internal/exit", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
-	"internal/command": {"internal/exit", "internal/flagset", "internal/output", "internal/text"},
+	"internal/command": {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/output", "internal/text"},
 	// what one binary does
 	"internal/cluster":             {"internal/exit", "internal/platform", "internal/text"},
 	"internal/cluster/clustertest": {}, // for tests

@@ -9,14 +9,20 @@ import (
 	"strings"
 	"testing"
 
+	v1 "github.com/tektoncd/pipeline/pkg/apis/pipeline/v1"
+
 	"github.com/polyarch/polyarch/internal/output"
 )
 
 const imageRepository = "ghcr.io/polyarch/"
 
-// binary gives the name of ours that a step runs; empty for another image.
-func binary(image string) string {
-	name, ours := strings.CutPrefix(image, imageRepository)
+// binary gives the name of ours that a step runs: of its image, or of the
+// program that an earlier step put there; empty for another one.
+func binary(s v1.Step) string {
+	if len(s.Command) > 0 {
+		return strings.TrimPrefix(s.Command[0], "/tekton/home/")
+	}
+	name, ours := strings.CutPrefix(s.Image, imageRepository)
 	if !ours {
 		return ""
 	}
@@ -51,7 +57,7 @@ func TestResultsSayWhatTheBinariesSay(t *testing.T) {
 		}
 		written := map[string]bool{}
 		for _, step := range spec.Steps {
-			name := binary(step.Image)
+			name := binary(step)
 			if name == "" {
 				continue
 			}

@@ -53,7 +53,7 @@ func (d document) folder() string { return filepath.Base(filepath.Dir(d.path)) }
 
 func (d document) sample() bool { return d.folder() == "samples" }
 
-// spec gives the Task's or the StepAction's parts that both have.
+// task gives the Task's or the StepAction's parts that both have.
 func (d document) task() (v1.TaskSpec, bool) {
 	switch o := d.object.(type) {
 	case *v1.Task:
@@ -62,6 +62,25 @@ func (d document) task() (v1.TaskSpec, bool) {
 		return stepActionAsTask(o), true
 	}
 	return v1.TaskSpec{}, false
+}
+
+// tasks gives all that runs as a Task: the document itself, or what a Pipeline
+// or a run has in it.
+func (d document) tasks() []v1.TaskSpec {
+	var all []v1.TaskSpec
+	switch o := d.object.(type) {
+	case *v1.Pipeline:
+		for _, t := range o.Spec.Tasks {
+			if t.TaskSpec != nil {
+				all = append(all, t.TaskSpec.TaskSpec)
+			}
+		}
+	default:
+		if spec, ok := d.task(); ok {
+			all = append(all, spec)
+		}
+	}
+	return all
 }
 
 // stepActionAsTask gives the Task with the one step that a StepAction is.

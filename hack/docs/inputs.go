@@ -25,6 +25,7 @@ var notInputs = map[string]string{
 	"quiet":   "a log is folded, and kept for the day it is needed",
 	"version": "the input of this name says which release to run",
 	"help":    "it is in the documents",
+	"install": "Tasks do it where they need it",
 }
 
 // defaults are where a form differs from the flag, and why.

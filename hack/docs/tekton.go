@@ -51,9 +51,9 @@ func init() {
 // pipelines what was built.
 var chains = map[string]string{"image-url": "IMAGE_URL", "image-digest": "IMAGE_DIGEST", "image-ref": "IMAGE_REF", "images": "IMAGES"}
 
-// joined are lists that Pipelines write into a longer string, which Tekton does
-// not do with an array.
-var joined = map[string]bool{"stitch-index images": true, "stitch-index platforms": true}
+// joined are lists that Pipelines write into a longer string, or gather from
+// the legs of a matrix: Tekton does neither with an array.
+var joined = map[string]bool{"stitch-index images": true, "stitch-index platforms": true, "stitch-index source": true}
 
 // A taskResult is a result as a Task declares it.
 type taskResult struct {

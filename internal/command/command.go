@@ -109,6 +109,7 @@ func grace(n *atomic.Int32) time.Duration {
 // Exec runs p with the given arguments and returns its exit code.
 func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 	var quiet, verbose, version, help bool
+	var copyTo string
 	e.Log = &Log{w: e.Stderr, name: p.Name}
 	fs := flagset.New(p.Name)
 	e.Flags = fs
@@ -119,6 +120,7 @@ func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 	fs.Bool(&verbose, "verbose", false, "say more of what is done and why")
 	fs.Bool(&version, "version", false, "print the version and stop")
 	fs.Bool(&help, "help", false, "print this text and stop; with --json, the flags and results as JSON")
+	fs.String(&copyTo, "install", "", "copy this program to `PATH` and stop, for a step that runs it in another image")
 	var err error
 	e.Args, e.Command, err = fs.Parse(argv)
 	e.Log.quiet, e.Log.debug = quiet, verbose && !quiet
@@ -130,6 +132,8 @@ func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 		return p.help(e, fs)
 	case version:
 		_, err = io.WriteString(e.Stdout, p.Name+" "+versionLine()+"\n")
+	case err == nil && copyTo != "":
+		err = install(copyTo)
 	case err == nil:
 		err = e.Output.Check(p.Results, e.Getenv)
 		if err == nil {
