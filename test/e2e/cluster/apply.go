@@ -73,6 +73,10 @@ func applyOne(ctx context.Context, client dynamic.Interface, mapper *restmapper.
 		}
 		target = client.Resource(mapping.Resource).Namespace(object.GetNamespace())
 	}
+	if object.GetName() == "" { // generateName: a new object each time
+		_, err = target.Create(ctx, object, metav1.CreateOptions{FieldManager: "e2e"})
+		return err
+	}
 	_, err = target.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: "e2e", Force: true})
 	return err
 }

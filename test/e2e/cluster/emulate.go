@@ -26,7 +26,7 @@ grep -qs "^interpreter .*aarch64" ` + binfmtDir + `/* ||
 // arm64Containerd is the command line of an arm64 containerd under qemu-user: Debian's, for the
 // host may have no arm64 libraries.
 func arm64Containerd(ctx context.Context, logf func(string, ...any)) ([]string, error) {
-	root, err := tool.Debian(ctx, logf, "arm64", "containerd", "libc6", "libseccomp2")
+	root, err := tool.Debian(ctx, logf, "arm64", "containerd")
 	if err != nil {
 		return nil, err
 	}

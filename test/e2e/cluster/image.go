@@ -6,10 +6,8 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"os"
-	"path"
+	"maps"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -18,11 +16,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// An Image is a linux image made of executables of this machine, without a base.
+// An Image is a linux image made of files of this machine, without a base.
 type Image struct {
 	Arch       string
-	Files      map[string]string // path in the image → path here, or "-> PATH" for a symbolic link
+	Files      map[string]string // path in the image → path here of a file or folder, or "-> PATH" for a symbolic link
 	Entrypoint []string
+	Env        []string
 	User       string // "65532"; empty is root
 }
 
@@ -47,7 +46,7 @@ func (i Image) Build() (v1.Image, error) {
 	}
 	file = file.DeepCopy()
 	file.OS, file.Architecture = "linux", i.Arch
-	file.Config.Entrypoint, file.Config.User = i.Entrypoint, i.User
+	file.Config.Entrypoint, file.Config.Env, file.Config.User = i.Entrypoint, i.Env, i.User
 	return mutate.ConfigFile(img, file)
 }
 
@@ -70,55 +69,14 @@ func Index(images ...Image) (v1.ImageIndex, error) {
 // tar is the layer: the files, the folders above them, and a /tmp for all.
 func (i Image) tar() ([]byte, error) {
 	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}); err != nil {
+	l := layer{tar.NewWriter(&b), map[string]bool{"/": true}}
+	if err := l.folder("/tmp", 0o1777); err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(i.Files))
-	for name := range i.Files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	made := map[string]bool{"/": true, "/tmp": true}
-	for _, name := range names {
-		for _, dir := range parents(name) {
-			if made[dir] {
-				continue
-			}
-			made[dir] = true
-			if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(dir, "/") + "/", Mode: 0o755}); err != nil {
-				return nil, err
-			}
-		}
-		if err := addFile(w, name, i.Files[name]); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(i.Files)) {
+		if err := l.add(name, i.Files[name]); err != nil {
 			return nil, err
 		}
 	}
-	return b.Bytes(), w.Close()
-}
-
-// parents gives the folders above a path, the outermost first.
-func parents(name string) []string {
-	var dirs []string
-	for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
-		dirs = append(dirs, dir)
-	}
-	slices.Reverse(dirs)
-	return dirs
-}
-
-func addFile(w *tar.Writer, name, source string) error {
-	name = strings.TrimPrefix(name, "/")
-	if target, ok := strings.CutPrefix(source, "-> "); ok {
-		return w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777})
-	}
-	content, err := os.ReadFile(source)
-	if err != nil {
-		return err
-	}
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o755, Size: int64(len(content))}); err != nil {
-		return err
-	}
-	_, err = w.Write(content)
-	return err
+	return b.Bytes(), l.w.Close()
 }

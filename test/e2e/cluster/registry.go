@@ -18,14 +18,15 @@ import (
 )
 
 const (
-	registryAddress = benchIP + ":5000"
+	registryPort    = ":5000"
+	registryAddress = benchIP + registryPort
 	pauseImage      = "pause:1"
 )
 
 // startRegistry serves a registry from this process, its blobs on disk, and puts the image of every
-// pod's sandbox there.
+// pod's sandbox there. In the cluster's network it has the loopback address too.
 func (c *TwoArch) startRegistry(ctx context.Context, logf func(string, ...any)) error {
-	l, err := c.thread.listen(registryAddress)
+	l, err := c.thread.listen(registryPort)
 	if err != nil {
 		return fmt.Errorf("starting a registry: %w", err)
 	}

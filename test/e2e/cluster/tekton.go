@@ -20,16 +20,16 @@ import (
 )
 
 // InstallTekton installs Tekton Pipelines from the configuration in its own module, unchanged but
-// for: the images come from the cluster's registry, controller and webhook run on node-1, and a
-// volume may be used by the pods of a run on both nodes (coschedule: disabled).
-func (c *TwoArch) InstallTekton(t testing.TB) {
+// for: the images come from the cluster's registry, controller and webhook run on node-1, and the
+// feature flags given, each NAME=VALUE.
+func (c *TwoArch) InstallTekton(t testing.TB, flags ...string) {
 	t.Helper()
-	if err := c.installTekton(t.Context(), t.Logf); err != nil {
+	if err := c.installTekton(t.Context(), t.Logf, flags); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (c *TwoArch) installTekton(ctx context.Context, logf func(string, ...any)) error {
+func (c *TwoArch) installTekton(ctx context.Context, logf func(string, ...any), flags []string) error {
 	config, version, err := tool.TektonConfig(ctx)
 	if err != nil {
 		return fmt.Errorf("installing Tekton: %w", err)
@@ -38,7 +38,7 @@ func (c *TwoArch) installTekton(ctx context.Context, logf func(string, ...any)) 
 		return fmt.Errorf("installing Tekton: %w", err)
 	}
 	began := time.Now()
-	documents, err := c.tektonDocuments(config, version)
+	documents, err := c.tektonDocuments(config, version, flags)
 	if err != nil {
 		return fmt.Errorf("installing Tekton: %w", err)
 	}
@@ -64,9 +64,6 @@ func (c *TwoArch) pushTekton(ctx context.Context, logf func(string, ...any), ver
 			return err
 		}
 		image := Image{Arch: "amd64", Files: map[string]string{"/ko-app/" + command: program}, Entrypoint: []string{"/ko-app/" + command}, User: "65532"}
-		if command == "entrypoint" || command == "workingdirinit" {
-			image.User = "" // it writes to what root owns
-		}
 		g.Go(func() error {
 			_, err := c.push(ctx, "tekton/"+command+":"+version, image)
 			return err
@@ -98,11 +95,10 @@ var (
 	tektonShell = regexp.MustCompile(`"cgr\.dev/chainguard/busybox@[^"]*"`)
 	podTemplate = regexp.MustCompile(`(?m)^      serviceAccountName: tekton-pipelines-(controller|webhook)$`)
 	unreleased  = regexp.MustCompile(`(?m)(release|version): "?devel"?$`)
-	coschedule  = regexp.MustCompile(`(?m)^  coschedule: .*$`)
 )
 
 // tektonDocuments reads what Tekton's release would be made of, in the order of its file names.
-func (c *TwoArch) tektonDocuments(config, version string) (string, error) {
+func (c *TwoArch) tektonDocuments(config, version string, flags []string) (string, error) {
 	var b strings.Builder
 	for _, pattern := range []string{
 		"100-namespace/*.yaml", "200-*.yaml", "201-*.yaml", "300-crds/*.yaml", "500-webhooks.yaml",
@@ -126,7 +122,15 @@ func (c *TwoArch) tektonDocuments(config, version string) (string, error) {
 	s = tektonShell.ReplaceAllString(s, `"`+c.Registry+"/"+shellImage+`"`)
 	s = podTemplate.ReplaceAllString(s, "$0\n      nodeSelector: {kubernetes.io/arch: amd64}")
 	s = unreleased.ReplaceAllString(s, `$1: "`+version+`"`)
-	return coschedule.ReplaceAllString(s, "  coschedule: disabled"), nil
+	for _, flag := range flags {
+		name, value, _ := strings.Cut(flag, "=")
+		shipped := regexp.MustCompile(`(?m)^  ` + name + `: ".*"$`)
+		if len(shipped.FindAllString(s, -1)) != 1 {
+			return "", fmt.Errorf("setting feature flag %s: Tekton %s does not ship it", name, version)
+		}
+		s = shipped.ReplaceAllString(s, "  "+name+`: "`+value+`"`)
+	}
+	return s, nil
 }
 
 // tektonReady says whether the deployments are available and the webhook is in use, which it is once

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// Debian unpacks Debian packages of another architecture into a folder of the user's cache and gives
-// its path. The machine's own package state is left alone. Needs apt-get and dpkg.
+// Debian unpacks Debian packages and all that they depend on, for any architecture, into a folder of
+// the user's cache and gives its path. No package's scripts are run, and the machine's own package
+// state is left alone. Needs apt-get and dpkg.
 func Debian(ctx context.Context, logf func(format string, args ...any), arch string, packages ...string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -44,13 +45,12 @@ func Debian(ctx context.Context, logf func(format string, args ...any), arch str
 func unpack(ctx context.Context, work, arch string, packages []string) error {
 	script := `
 set -e
-mkdir -p state/lists/partial cache/archives/partial debs root
+mkdir -p state/lists/partial cache/archives/partial root
 set -- -qq -o APT::Architecture="$ARCH" -o APT::Architectures="$ARCH" -o APT::Sandbox::User=root \
   -o Dir::State="$PWD/state" -o Dir::State::status=/dev/null -o Dir::Cache="$PWD/cache"
 apt-get "$@" update
-cd debs
-apt-get "$@" download $PACKAGES
-for deb in *.deb; do dpkg -x "$deb" ../root; done`
+apt-get "$@" install --yes --no-install-recommends --download-only $PACKAGES
+for deb in cache/archives/*.deb; do dpkg -x "$deb" root; done`
 	cmd := exec.CommandContext(ctx, "sh", "-c", script)
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "ARCH="+arch, "PACKAGES="+strings.Join(packages, " "))
