@@ -73,12 +73,12 @@ func (c *conflict) Error() string { return describe(c.rule) }
 // every platform, else the last of the rules on the architecture, else on the OS.
 func contradicting(os, arch rules, l platform.List) *conflict {
 	for _, r := range os {
-		if !anyPlatform(l, func(p platform.Platform) bool { return Matches(r, p.OS, true) }) {
+		if !anyPlatform(l, func(p platform.Platform) bool { return passes(r, p.OS) }) {
 			return &conflict{r}
 		}
 	}
 	for _, r := range arch {
-		if !anyPlatform(l, func(p platform.Platform) bool { return Matches(r, p.Arch, true) }) {
+		if !anyPlatform(l, func(p platform.Platform) bool { return passes(r, p.Arch) }) {
 			return &conflict{r}
 		}
 	}

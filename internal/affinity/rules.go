@@ -20,9 +20,15 @@ func about(rs []pod.Requirement, keys ...string) rules {
 	return out
 }
 
-// allows reports whether a node whose label has the value v passes.
+// allows reports whether a node of that OS or architecture can pass. A node
+// need not have the label's former name as well.
 func (rs rules) allows(v string) bool {
-	return !slices.ContainsFunc(rs, func(r pod.Requirement) bool { return !Matches(r, v, true) })
+	return !slices.ContainsFunc(rs, func(r pod.Requirement) bool { return !passes(r, v) })
+}
+
+func passes(r pod.Requirement, v string) bool {
+	former := r.Key == betaOS || r.Key == betaArch
+	return Matches(r, v, true) || former && Matches(r, v, false)
 }
 
 // candidates gives the values that a node's label can have, sorted; bounded is
