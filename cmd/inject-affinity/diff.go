@@ -41,7 +41,11 @@ func (d *differ) chunk(src []byte, edits []manifest.Edit) error {
 			fresh[i].At -= from
 		}
 		old := manifest.Chunk{Bytes: src[from:to]}
-		d.change(lines(old.Bytes), lines(old.Apply(fresh)))
+		var now bytes.Buffer
+		if err := old.Apply(&now, fresh); err != nil {
+			return err
+		}
+		d.change(lines(old.Bytes), lines(now.Bytes()))
 		at, edits = to, edits[n:]
 	}
 	for line := range bytes.Lines(src[at:]) {

@@ -85,11 +85,7 @@ func (in *injector) file(ctx context.Context, s source, out *sink, rec *record) 
 	if err := out.begin(s); err != nil {
 		return err
 	}
-	read := manifest.Read
-	if s.found {
-		read = manifest.ReadFound
-	}
-	err = in.stream(ctx, r, read, func(c manifest.Chunk, f findings) error {
+	err = in.stream(ctx, r, !s.found, func(c manifest.Chunk, f findings) error {
 		rec.add(s.name, f)
 		return out.chunk(c, f.edits)
 	})
@@ -146,7 +142,9 @@ func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *man
 		}
 	}
 	common, _, _ := affinity.Common(images)
-	done := workload{Line: w.Line, Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, Platforms: common, Changed: doc.Asked() > before}
+	done := workload{Line: w.Line, Platforms: common, Changed: doc.Asked() > before}
+	// cloned, so that the record does not keep the document's bytes alive
+	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)
 	f.workloads = append(f.workloads, done)
 	if doc.Asked() > pinned {
 		f.warnings = append(f.warnings, warnings(w)...)

@@ -59,23 +59,39 @@ func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
 	case s.diff:
 		return s.differ.chunk(c.Bytes, edits)
 	case s.write:
-		_, err := s.buffer.Write(c.Apply(edits))
-		return err
+		return c.Apply(s.buffer, edits)
 	}
-	out := c.Apply(edits)
 	if first && s.last != 0 { // several files make one stream
-		out = bytes.TrimPrefix(out, []byte("\uFEFF"))
-		if !bytes.HasPrefix(out, []byte("---")) {
-			out = append([]byte("---\n"), out...)
-		}
-		if s.last != '\n' {
-			out = append([]byte("\n"), out...)
+		if err := s.separate(&c, edits); err != nil {
+			return err
 		}
 	}
-	if len(out) > 0 {
-		s.last = out[len(out)-1]
+	if n := len(c.Bytes); n > 0 {
+		s.last = c.Bytes[n-1]
+		if e := len(edits) - 1; e >= 0 && edits[e].At+edits[e].Del == n && edits[e].Text != "" {
+			s.last = edits[e].Text[len(edits[e].Text)-1]
+		}
 	}
-	_, err := s.spool.Write(out)
+	return c.Apply(&s.spool, edits)
+}
+
+// separate puts a document marker between two files, and takes the byte order
+// mark of the second one away.
+func (s *sink) separate(c *manifest.Chunk, edits []manifest.Edit) error {
+	if mark := []byte("\uFEFF"); bytes.HasPrefix(c.Bytes, mark) {
+		c.Bytes = c.Bytes[len(mark):]
+		for i := range edits {
+			edits[i].At -= len(mark)
+		}
+	}
+	sep := ""
+	if s.last != '\n' {
+		sep = "\n"
+	}
+	if !bytes.HasPrefix(c.Bytes, []byte("---")) {
+		sep += "---\n"
+	}
+	_, err := io.WriteString(&s.spool, sep)
 	return err
 }
 

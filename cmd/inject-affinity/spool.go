@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -10,29 +11,29 @@ import (
 // A spool keeps what is to be printed until the run has succeeded: in memory
 // at first, in a temporary file beyond spoolLimit.
 type spool struct {
-	mem  bytes.Buffer
-	file *os.File
+	mem    bytes.Buffer
+	file   *os.File
+	buffer *bufio.Writer // of file
 }
 
-const spoolLimit = 8 << 20
+const spoolLimit = 4 << 20
 
 func (s *spool) Write(p []byte) (int, error) {
-	if s.file == nil && s.mem.Len()+len(p) > spoolLimit {
+	if s.file == nil {
+		if s.mem.Len()+len(p) <= spoolLimit {
+			return s.mem.Write(p)
+		}
 		f, err := os.CreateTemp("", "inject-affinity-*")
 		if err != nil {
 			return 0, fmt.Errorf("spooling the result: %w", err)
 		}
-		s.file = f
-	}
-	if s.file == nil {
-		return s.mem.Write(p)
-	}
-	if s.mem.Len() > 0 {
-		if _, err := s.mem.WriteTo(s.file); err != nil {
+		s.file, s.buffer = f, bufio.NewWriterSize(f, 256<<10)
+		if _, err := s.mem.WriteTo(s.buffer); err != nil {
 			return 0, fmt.Errorf("spooling the result: %w", err)
 		}
+		s.mem = bytes.Buffer{}
 	}
-	n, err := s.file.Write(p)
+	n, err := s.buffer.Write(p)
 	if err != nil {
 		err = fmt.Errorf("spooling the result: %w", err)
 	}
@@ -42,6 +43,9 @@ func (s *spool) Write(p []byte) (int, error) {
 func (s *spool) copyTo(w io.Writer) error {
 	var from io.Reader = &s.mem
 	if s.file != nil {
+		if err := s.buffer.Flush(); err != nil {
+			return fmt.Errorf("spooling the result: %w", err)
+		}
 		if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("reading the spooled result: %w", err)
 		}

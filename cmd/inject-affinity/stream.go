@@ -22,11 +22,9 @@ type batch struct {
 // reading it, and the batches in flight within a few MB.
 const batchSize = 128 << 10
 
-type readFunc func(manifest.Chunk, manifest.Kinds) (*manifest.Document, error)
-
 // stream reads chunks, handles them in parallel, and hands them to emit in
 // their order. Memory is bounded by the batches in flight.
-func (in *injector) stream(ctx context.Context, r io.Reader, read readFunc, emit func(manifest.Chunk, findings) error) error {
+func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit func(manifest.Chunk, findings) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := max(2, runtime.GOMAXPROCS(0))
@@ -48,6 +46,7 @@ func (in *injector) stream(ctx context.Context, r io.Reader, read readFunc, emit
 	}()
 	for range workers {
 		go func() {
+			read := &manifest.Reader{Kinds: in.kinds, Named: named}
 			for b := range work {
 				b.found, b.err = in.batch(ctx, b.chunks, read)
 				close(b.done)
@@ -94,11 +93,12 @@ func split(ctx context.Context, r io.Reader, emit func(*batch) error) error {
 }
 
 // batch handles chunks; with an error come the findings before it.
-func (in *injector) batch(ctx context.Context, chunks []manifest.Chunk, read readFunc) ([]findings, error) {
+func (in *injector) batch(ctx context.Context, chunks []manifest.Chunk, read *manifest.Reader) ([]findings, error) {
+	defer read.Reset()
 	docs := make([]*manifest.Document, 0, len(chunks))
 	var readErr error
 	for _, c := range chunks {
-		d, err := read(c, in.kinds)
+		d, err := read.Read(c)
 		if err != nil {
 			readErr = err
 			break

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -38,16 +39,30 @@ type Workload struct {
 	style  style
 }
 
+// A Reader reads chunks. The documents it gives are good until it is reset.
+type Reader struct {
+	Kinds Kinds
+	// Named says that the user named the files: one that does not look like a
+	// manifest has to be readable at least.
+	Named bool
+
+	arena arena
+}
+
+// Reset ends the use of the documents that the reader gave, whose memory
+// serves the next ones.
+func (r *Reader) Reset() { r.arena.reset() }
+
 // Read finds the workloads of a chunk. Errors carry the line, not the file.
-func Read(c Chunk, k Kinds) (*Document, error) {
-	d := &Document{chunk: c, kinds: k}
-	if !worthReading(c.Bytes) {
+func (r *Reader) Read(c Chunk) (*Document, error) {
+	d := &Document{chunk: c, kinds: r.Kinds}
+	if !r.worthReading(c.Bytes) {
 		return d, nil
 	}
 	if err := refuse(c); err != nil {
 		return nil, err
 	}
-	roots, err := parse(c)
+	roots, err := parse(c, &r.arena)
 	if err != nil {
 		return nil, template(c, err)
 	}
@@ -66,19 +81,13 @@ func Read(c Chunk, k Kinds) (*Document, error) {
 	return d, nil
 }
 
-// ReadFound is Read for a file that nobody named: one without a PodSpec need
-// not be a manifest.
-func ReadFound(c Chunk, k Kinds) (*Document, error) {
-	if !bytes.Contains(c.Bytes, []byte("containers")) || !bytes.Contains(c.Bytes, []byte("kind")) {
-		return &Document{chunk: c}, nil
-	}
-	return Read(c, k)
-}
-
 // parse picks the parser. What starts with a brace may be JSON or YAML.
-func parse(c Chunk) ([]*node, error) {
+func parse(c Chunk, a *arena) ([]*node, error) {
 	from, ok := startsJSON(c.Bytes)
 	if !ok {
+		if roots, ok := scan(c, a); ok {
+			return roots, nil
+		}
 		return parseYAML(c)
 	}
 	roots, err := parseJSON(c, from)
@@ -92,6 +101,9 @@ func parse(c Chunk) ([]*node, error) {
 	return roots, err2
 }
 
+// fewKeys is up to where comparing each key with each is faster than a map.
+const fewKeys = 16
+
 // sound refuses a mapping that has a key twice, as the API server does, or
 // that only looks like one: {{ .Values.image }} is a mapping with a mapping as
 // its key.
@@ -99,33 +111,50 @@ func (d *Document) sound(m *node) error {
 	if at := m.content(d.chunk.Bytes); m.flow && bytes.HasPrefix(d.chunk.Bytes[at:], []byte("{{")) {
 		return template(d.chunk, exit.Failf("line %d: {{ is no value", m.line).At("", m.line, m.col))
 	}
-	seen := make(map[string]bool, len(m.keys))
-	for _, k := range m.keys {
+	var seen map[string]bool
+	if len(m.keys) > fewKeys {
+		seen = make(map[string]bool, len(m.keys))
+	}
+	for i, k := range m.keys {
 		if k.kind != scalar || k.isMerge() {
 			continue
 		}
-		if seen[k.value] {
+		twice := seen[k.value]
+		if seen == nil {
+			twice = slices.ContainsFunc(m.keys[:i], func(o *node) bool { return o.kind == scalar && o.value == k.value })
+		} else {
+			seen[k.value] = true
+		}
+		if twice {
 			return exit.Failf("line %d: the key %q stands twice in one mapping", k.line, k.value).At("", k.line, k.col).
 				Hint("remove one of them; the API server refuses such a document")
 		}
-		seen[k.value] = true
 	}
 	return nil
 }
 
 // worthReading reports whether a chunk may hold a PodSpec, or is no manifest
 // that one could tell by its looks. A PodSpec has containers, however written.
-func worthReading(b []byte) bool {
-	if bytes.Contains(b, []byte("containers")) || bytes.ContainsRune(b, '\\') && bytes.Contains(b, []byte(`"`)) {
+func (r *Reader) worthReading(b []byte) bool {
+	switch kind := bytes.Contains(b, []byte("kind")); {
+	case bytes.Contains(b, []byte("containers")):
+		return kind || r.Named
+	case !r.Named:
+		return false
+	case bytes.IndexByte(b, '\\') >= 0 && bytes.IndexByte(b, '"') >= 0: // "c\u006fntainers"
 		return true
+	default:
+		return !kind || !bytes.Contains(b, []byte("apiVersion"))
 	}
-	return !bytes.Contains(b, []byte("kind")) || !bytes.Contains(b, []byte("apiVersion"))
 }
 
 // refuse names encodings in which offsets would be wrong.
 func refuse(c Chunk) error {
-	mark := []byte("\uFEFF")
-	switch i := bytes.LastIndex(c.Bytes, append([]byte("\n"), mark...)); {
+	i := -1
+	if mark := []byte("\uFEFF"); bytes.Contains(c.Bytes, mark) {
+		i = bytes.Index(c.Bytes, append([]byte("\n"), mark...))
+	}
+	switch {
 	case bytes.IndexByte(c.Bytes, 0) >= 0:
 		return exit.Failf("line %d: it holds a NUL byte, so it is not UTF-8 text", c.Line).At("", c.Line, 0).Hint("save it as UTF-8")
 	case i >= 0:
@@ -274,17 +303,18 @@ func (d *Document) edit(n *node, at, del int, text string) {
 	d.often[e].times++
 }
 
-// Apply gives the chunk with the edits, which are in order.
-func (c Chunk) Apply(edits []Edit) []byte {
-	if len(edits) == 0 {
-		return c.Bytes
-	}
-	var out []byte
+// Apply writes the chunk with the edits, which are in order.
+func (c Chunk) Apply(w io.Writer, edits []Edit) error {
 	at := 0
 	for _, e := range edits {
-		out = append(out, c.Bytes[at:e.At]...)
-		out = append(out, e.Text...)
+		if _, err := w.Write(c.Bytes[at:e.At]); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, e.Text); err != nil {
+			return err
+		}
 		at = e.At + e.Del
 	}
-	return append(out, c.Bytes[at:]...)
+	_, err := w.Write(c.Bytes[at:])
+	return err
 }

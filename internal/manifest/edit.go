@@ -70,8 +70,8 @@ func (w *Workload) SetImage(i int, ref string) error {
 	if n.quote == '"' || n.quote == '\'' {
 		start++
 	}
-	if !bytes.HasPrefix(src[start:], []byte(n.value)) {
-		return exit.Failf("line %d: the image %s is written over several lines, or with escapes", n.line, n.value).At("", n.line, n.col).
+	if n.encoded || !bytes.HasPrefix(src[start:], []byte(n.value)) {
+		return exit.Failf("line %d: the image %s is written over several lines, or with escapes", n.line, n.str()).At("", n.line, n.col).
 			Hint("write it out on one line")
 	}
 	w.doc.edit(n, start, len(n.value), ref)
@@ -114,9 +114,9 @@ func (w *Workload) set(m, k, null *node, e entry) error {
 	return w.fill(m, k, null, e.value)
 }
 
-// insertEntry puts an entry before the first key of a mapping, or before the
-// second one where the first shares its line with a dash: then only whole
-// lines are added.
+// insertEntry puts an entry before the first key of a mapping; where that
+// shares its line with a dash, before the second one or behind the mapping, so
+// that only whole lines are added.
 func (w *Workload) insertEntry(m *node, e entry) error {
 	if m.flow {
 		return w.flowEntry(m, e)
@@ -136,8 +136,27 @@ func (w *Workload) insertEntry(m *node, e entry) error {
 			return nil
 		}
 	}
+	if m.end > 0 {
+		w.below(m, m.end, text)
+		return nil
+	}
 	w.doc.edit(m, first.start, 0, strings.TrimPrefix(text, indent)+indent)
 	return nil
+}
+
+// below puts lines below the line of an offset.
+func (w *Workload) below(n *node, at int, text string) {
+	src := w.doc.chunk.Bytes
+	i := bytes.IndexAny(src[at:], "\r\n")
+	if i < 0 {
+		w.doc.edit(n, len(src), 0, w.style.eol+strings.TrimSuffix(text, w.style.eol))
+		return
+	}
+	next := at + i + 1
+	if src[next-1] == '\r' && next < len(src) && src[next] == '\n' {
+		next++
+	}
+	w.doc.edit(n, next, 0, text)
 }
 
 // insertItems puts items before the first one of a list.
@@ -175,16 +194,7 @@ func (w *Workload) fill(m, k, null *node, v any) error {
 	var b strings.Builder
 	indent := strings.Repeat(" ", k.col-1)
 	w.style.below(&b, v, indent, indent+strings.Repeat(" ", w.style.seq))
-	text := strings.TrimPrefix(b.String(), w.style.eol)
-	if i := bytes.IndexAny(src[colon:], "\r\n"); i >= 0 {
-		next := colon + i + 1
-		if src[next-1] == '\r' && next < len(src) && src[next] == '\n' {
-			next++
-		}
-		w.doc.edit(k, next, 0, text)
-		return nil
-	}
-	w.doc.edit(k, len(src), 0, w.style.eol+strings.TrimSuffix(text, w.style.eol))
+	w.below(k, colon, strings.TrimPrefix(b.String(), w.style.eol))
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package manifest
 
-import "bytes"
+import (
+	"bytes"
+
+	"gopkg.in/yaml.v3"
+)
 
 type kind uint8
 
@@ -19,7 +23,10 @@ type node struct {
 	value string // of a scalar; of an alias, its name
 	null  bool
 
+	encoded bool // value is the scalar as it is written, quotes or bar and all
+
 	start     int // offset of the first byte; of a block collection, of its first key or dash
+	end       int // offset behind the last byte, comments left out; 0 if not known
 	line, col int // of start, from 1; col counts bytes
 
 	keys []*node // of a mapping
@@ -36,6 +43,24 @@ func (n *node) resolve() *node {
 		return n.alias
 	}
 	return n
+}
+
+// str gives the value of a scalar.
+func (n *node) str() string {
+	if n.encoded {
+		v, _ := decode(n.value)
+		return v
+	}
+	return n.value
+}
+
+// decode gives the value of a quoted or block scalar as it is written.
+func decode(written string) (v string, ok bool) {
+	var l []string
+	if err := yaml.Unmarshal([]byte("- "+written), &l); err != nil || len(l) != 1 {
+		return "", false
+	}
+	return l[0], true
 }
 
 // own gives the key and the value of an entry that stands in the mapping
@@ -84,7 +109,7 @@ func (n *node) merged(key string, depth int) (k, v *node) {
 func (n *node) text(key string) string {
 	if _, v := n.get(key); v != nil {
 		if v = v.resolve(); v.kind == scalar && !v.null {
-			return v.value
+			return v.str()
 		}
 	}
 	return ""

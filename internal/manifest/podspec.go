@@ -19,13 +19,13 @@ func (w *Workload) read() error {
 			if !r.scalar(image, w.path+"."+list+"[].image") {
 				continue
 			}
-			s.Containers = append(s.Containers, pod.Container{Name: c.text("name"), Image: image.resolve().value, Line: image.line})
+			s.Containers = append(s.Containers, pod.Container{Name: c.text("name"), Image: image.resolve().str(), Line: image.line})
 			w.images = append(w.images, image)
 		}
 	}
 	if sel := r.mapping(w.pod, w.path, "nodeSelector"); sel != nil {
 		for i, k := range sel.keys {
-			req := pod.In(k.value, sel.kids[i].resolve().value)
+			req := pod.In(k.value, sel.kids[i].resolve().str())
 			req.Field, req.Line = w.path+".nodeSelector", k.line
 			s.NodeSelector = append(s.NodeSelector, req)
 		}
@@ -127,7 +127,7 @@ func (r *reader) requirements(term *node, path, key string) []pod.Requirement {
 				continue
 			}
 			for _, v := range values.kids {
-				req.Values = append(req.Values, v.resolve().value)
+				req.Values = append(req.Values, v.resolve().str())
 			}
 		}
 		out = append(out, req)
