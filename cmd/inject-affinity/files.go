@@ -11,6 +11,8 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
+const standardInput = "standard input"
+
 // A source is a file of manifests, or standard input.
 type source struct {
 	name  string
@@ -46,7 +48,7 @@ func sources(args []string, recursive bool, stdin io.Reader) ([]source, error) {
 	}
 	for _, a := range args {
 		if a == "-" {
-			add(source{name: "standard input", in: stdin})
+			add(source{name: standardInput, in: stdin})
 			continue
 		}
 		info, err := os.Stat(a)

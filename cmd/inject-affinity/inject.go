@@ -103,9 +103,35 @@ func (in *injector) document(ctx context.Context, doc *manifest.Document) (findi
 			return f, fmt.Errorf("%s: %w", title(w), err)
 		}
 	}
+	if err := doc.Results(results(doc, f)); err != nil {
+		return f, err
+	}
 	var err error
 	f.edits, err = doc.Edits()
 	return f, err
+}
+
+// results gives the findings of a document as a KRM function reports them.
+func results(doc *manifest.Document, f findings) []manifest.Result {
+	var out []manifest.Result
+	for i, w := range doc.Workloads {
+		r := manifest.Result{APIVersion: w.APIVersion, Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
+		if done := f.workloads[i]; done.Changed {
+			r.Severity, r.Message = "info", fmt.Sprintf("%s: changed, platforms: %s", title(w), done.Platforms)
+			out = append(out, r)
+		}
+		for n, note := range slices.Concat(f.warnings, f.notes) {
+			if note.workload != i {
+				continue
+			}
+			r.Severity, r.Message = "info", note.Text
+			if n < len(f.warnings) {
+				r.Severity = "warning"
+			}
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *manifest.Workload, f *findings) error {
@@ -117,7 +143,7 @@ func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *man
 			if !in.skip || ctx.Err() != nil {
 				return unknown(c, err)
 			}
-			f.warnings = append(f.warnings, note{Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
+			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
 		}
 		images[i] = affinity.Image{Container: c, Platforms: list}
 		if text != "" && text != c.Image {
@@ -145,11 +171,15 @@ func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *man
 	done := workload{Line: w.Line, Platforms: common, Changed: doc.Asked() > before}
 	// cloned, so that the record does not keep the document's bytes alive
 	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)
-	f.workloads = append(f.workloads, done)
 	if doc.Asked() > pinned {
-		f.warnings = append(f.warnings, warnings(w)...)
-		f.notes = append(f.notes, notes(w)...)
+		for _, text := range warnings(w) {
+			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: w.Line, Text: text})
+		}
+		for _, text := range notes(w) {
+			f.notes = append(f.notes, note{workload: len(f.workloads), Line: w.Line, Text: text})
+		}
 	}
+	f.workloads = append(f.workloads, done)
 	return nil
 }
 

@@ -11,9 +11,9 @@ import (
 func title(w *manifest.Workload) string { return strings.TrimSpace(w.Kind + " " + w.Name) }
 
 // warnings says what may keep an injected workload from being taken.
-func warnings(w *manifest.Workload) []note {
+func warnings(w *manifest.Workload) []string {
 	if strings.HasPrefix(w.APIVersion, "serving.knative.dev/") {
-		return []note{{Line: w.Line, Text: fmt.Sprintf("%s: Knative refuses affinity and tolerations unless kubernetes.podspec-affinity and kubernetes.podspec-tolerations are enabled in its ConfigMap config-features", title(w))}}
+		return []string{fmt.Sprintf("%s: Knative refuses affinity and tolerations unless kubernetes.podspec-affinity and kubernetes.podspec-tolerations are enabled in its ConfigMap config-features", title(w))}
 	}
 	return nil
 }
@@ -21,15 +21,15 @@ func warnings(w *manifest.Workload) []note {
 // notes says what re-applying an injected workload runs into: these fields of
 // a Pod, and the template of a Job, cannot be changed once they exist. The
 // templates of a StatefulSet, a Deployment and a DaemonSet can.
-func notes(w *manifest.Workload) []note {
+func notes(w *manifest.Workload) []string {
 	if w.Generated {
 		return nil
 	}
 	switch {
 	case w.Kind == "Job" && strings.HasPrefix(w.APIVersion, "batch/"):
-		return []note{{Line: w.Line, Text: fmt.Sprintf("%s: the API server refuses a new template for a Job that exists; delete it before applying", title(w))}}
+		return []string{fmt.Sprintf("%s: the API server refuses a new template for a Job that exists; delete it before applying", title(w))}
 	case w.Kind == "Pod" && w.APIVersion == "v1":
-		return []note{{Line: w.Line, Text: fmt.Sprintf("%s: the API server refuses a new affinity for a Pod that exists; delete it before applying", title(w))}}
+		return []string{fmt.Sprintf("%s: the API server refuses a new affinity for a Pod that exists; delete it before applying", title(w))}
 	}
 	return nil
 }

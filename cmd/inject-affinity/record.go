@@ -38,6 +38,8 @@ type note struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
 	Text string `json:"text"`
+
+	workload int // of the document, from 0
 }
 
 // add takes what was found in a chunk of a file.

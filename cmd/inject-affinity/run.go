@@ -80,6 +80,13 @@ helm template chart | inject-affinity --taints "$(cat taints)" # asks the regist
 }
 
 func (c *config) run(ctx context.Context, e *command.Env) error {
+	stdin := e.Stdin
+	if len(e.Args) == 0 {
+		var err error
+		if stdin, err = function(e, stdin); err != nil {
+			return err
+		}
+	}
 	if err := c.valid(e); err != nil {
 		return err
 	}
@@ -89,7 +96,7 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	if err != nil {
 		return err
 	}
-	sources, err := sources(e.Args, c.recursive, e.Stdin)
+	sources, err := sources(e.Args, c.recursive, stdin)
 	if err != nil {
 		return err
 	}

@@ -153,8 +153,8 @@ func list(v any) []any {
 }
 
 var modelPaths = map[string][]string{
-	"v1 Pod": {"spec"}, "apps/v1 Deployment": {"spec", "template", "spec"}, "batch/v1 Job": {"spec", "template", "spec"},
-	"batch/v1 CronJob": {"spec", "jobTemplate", "spec", "template", "spec"}, "v1 PodTemplate": {"template", "spec"},
+	"v1 Pod": {"spec"}, "apps Deployment": {"spec", "template", "spec"}, "batch Job": {"spec", "template", "spec"},
+	"batch CronJob": {"spec", "jobTemplate", "spec", "template", "spec"}, "v1 PodTemplate": {"template", "spec"},
 }
 
 // pinned edits an object of the model as the text should be edited.
@@ -165,8 +165,10 @@ func pinned(obj any) {
 		}
 		return
 	}
-	spec, ok := at(obj, modelPaths[textOf(at(obj, "apiVersion"))+" "+textOf(at(obj, "kind"))]...).(map[any]any)
-	if !ok || len(modelPaths[textOf(at(obj, "apiVersion"))+" "+textOf(at(obj, "kind"))]) == 0 {
+	group, _, _ := strings.Cut(textOf(at(obj, "apiVersion")), "/")
+	path := modelPaths[group+" "+textOf(at(obj, "kind"))]
+	spec, ok := at(obj, path...).(map[any]any)
+	if !ok || path == nil {
 		return
 	}
 	s := pod.Spec{NodeName: textOf(at(spec, "nodeName"))}

@@ -24,7 +24,7 @@ func ParseTaint(s string) (pod.Taint, error) {
 // can run on: a taint that names another architecture needs none.
 func Tolerations(s pod.Spec, images []Image, taints []pod.Taint) []pod.Toleration {
 	common, known, err := Common(images)
-	if err != nil {
+	if err != nil || len(images) == 0 {
 		return nil
 	}
 	have := slices.Clone(s.Tolerations)

@@ -104,6 +104,14 @@ func (s *Set) Short(letter, name string) {
 	s.infos[i].Short = letter
 }
 
+// Set sets a flag as the command line would.
+func (s *Set) Set(name, value string) error {
+	if err := s.flags.Set(name, value); err != nil {
+		return exit.Usagef("flag --%s: %w", name, err)
+	}
+	return nil
+}
+
 // Infos describes the flags in the order of their definition.
 func (s *Set) Infos() []Info { return slices.Clone(s.infos) }
 

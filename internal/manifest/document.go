@@ -21,6 +21,8 @@ type Document struct {
 	asked int
 	often map[Edit]*repeated // edits to what aliases repeat
 	bare  map[*node]int      // aliases of a node that edits replace by text
+
+	resources *node // the document, if it is a ResourceList
 }
 
 // A Workload is an object that holds a PodSpec.
@@ -33,6 +35,7 @@ type Workload struct {
 
 	doc    *Document
 	path   string // of the PodSpec: spec.template.spec
+	obj    *node
 	pod    *node
 	images []*node // of Spec.Containers
 	quoted bool    // texts are in double quotes throughout, as in KYAML
@@ -68,6 +71,9 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 	}
 	for _, root := range roots {
 		found := len(d.Workloads)
+		if root.kind == mapping && isResourceList(root) {
+			d.resources = root
+		}
 		if err := d.find(root, 0); err != nil {
 			return nil, template(c, err)
 		}
@@ -236,7 +242,7 @@ func (d *Document) workload(obj, spec, parent *node, path string) error {
 	if spec.kind != mapping {
 		return exit.Failf("line %d: %s is no mapping", spec.line, path).At("", spec.line, spec.col)
 	}
-	w := &Workload{APIVersion: obj.text("apiVersion"), Kind: obj.text("kind"), Line: obj.line, doc: d, path: path, pod: spec}
+	w := &Workload{APIVersion: obj.text("apiVersion"), Kind: obj.text("kind"), Line: obj.line, doc: d, path: path, obj: obj, pod: spec}
 	if _, meta := obj.get("metadata"); meta != nil {
 		meta = meta.resolve()
 		w.Name, w.Namespace = meta.text("name"), meta.text("namespace")

@@ -17,14 +17,15 @@ type flowStyle struct {
 	eol, indent, step    string
 }
 
-// flowStyleOf looks at a collection, and at the one that stands for the rest
-// of the document if it is empty.
+// flowStyleOf looks at a collection, and at those around it if it is empty.
 func (w *Workload) flowStyleOf(n *node) flowStyle {
 	src := w.doc.chunk.Bytes
 	f := flowStyle{colon: ": ", comma: ", ", eol: w.style.eol, step: "  "}
-	if w.pod.flow && len(w.pod.keys) > 0 {
-		f = w.quoting(f, w.pod)
-		f.multiline, f.indent, f.step = w.layout(w.pod, w.pod.keys[0])
+	for _, m := range []*node{w.obj, w.pod} {
+		if m.flow && len(m.keys) > 0 {
+			f = w.quoting(f, m)
+			f.multiline, f.indent, f.step = w.layout(m, m.keys[0])
+		}
 	}
 	open := n.content(src)
 	f.indent = indentation(src, open)

@@ -58,6 +58,9 @@ func (k *Kinds) Add(s string) error {
 
 // paths gives the places of a kind.
 func (k Kinds) paths(apiVersion, kind string) [][]string {
+	if group(apiVersion) == "" && apiVersion != "v1" { // the core has this one version
+		return nil
+	}
 	name := group(apiVersion) + "/" + kind
 	paths := k.more[name]
 	if p, ok := holders[name]; ok {

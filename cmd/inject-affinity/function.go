@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/manifest"
+)
+
+// sniffed is how far into standard input a ResourceList is looked for.
+const sniffed = 4 << 10
+
+// settable are the flags that a functionConfig may set.
+var settable = []string{"artifacts", "image", "offline", "on-unknown", "insecure-registry", "timeout", "terms", "when", "cluster-platforms", "taints", "pod-spec", "report-file"}
+
+// function takes the flags that a KRM function's input sets. It gives the
+// input back, of which it may have read the start, or all.
+func function(e *command.Env, stdin io.Reader) (io.Reader, error) {
+	start := bufio.NewReaderSize(stdin, sniffed)
+	head, err := start.Peek(sniffed)
+	if err != nil && err != io.EOF {
+		return nil, exit.Failf("reading standard input: %w", err)
+	}
+	if !bytes.Contains(head, []byte("ResourceList")) {
+		return start, nil
+	}
+	all, err := io.ReadAll(start)
+	if err != nil {
+		return nil, exit.Failf("reading standard input: %w", err)
+	}
+	settings, ok, err := manifest.FunctionConfig(manifest.Chunk{Bytes: all, Line: 1})
+	if err != nil {
+		return nil, inFile(standardInput, err)
+	}
+	if ok {
+		for _, s := range settings {
+			if !slices.Contains(settable, s.Name) {
+				return nil, inFile(standardInput, exit.Usagef("line %d: functionConfig: there is no setting %s", s.Line, s.Name).At("", s.Line, 0).
+					Hint("the settings are the flags, without the dashes: %s", fmt.Sprint(settable)))
+			}
+			for _, v := range s.Values {
+				if err := e.Flags.Set(s.Name, v); err != nil {
+					return nil, inFile(standardInput, exit.Usagef("line %d: functionConfig: %w", s.Line, err).At("", s.Line, 0))
+				}
+			}
+		}
+	}
+	return bytes.NewReader(all), nil
+}

@@ -1,0 +1,90 @@
+package manifest
+
+// A KRM function gets its objects, and its configuration, as a ResourceList,
+// and hands one back:
+// https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md
+
+// A Result is an entry of a ResourceList's results.
+type Result struct {
+	Message, Severity                 string // severity: info, warning
+	APIVersion, Kind, Namespace, Name string // of the object
+}
+
+// isResourceList reports whether an object is a function's input.
+func isResourceList(obj *node) bool {
+	return obj.text("kind") == "ResourceList" && group(obj.text("apiVersion")) == "config.kubernetes.io"
+}
+
+// Results adds to the results of a ResourceList those that it does not have.
+// For another document it does nothing.
+func (d *Document) Results(rs []Result) error {
+	if d.resources == nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	if have := child(d.resources, "results"); have != nil {
+		for _, r := range have.kids {
+			seen[r.resolve().text("message")] = true
+		}
+	}
+	var l list
+	for _, r := range rs {
+		if seen[r.Message] {
+			continue
+		}
+		seen[r.Message] = true
+		ref := dict{{"apiVersion", r.APIVersion}, {"kind", r.Kind}, {"name", r.Name}}
+		if r.Namespace != "" {
+			ref = append(ref, entry{"namespace", r.Namespace})
+		}
+		l = append(l, dict{{"message", r.Message}, {"severity", r.Severity}, {"resourceRef", ref}})
+	}
+	if len(l) == 0 {
+		return nil
+	}
+	w := &Workload{doc: d, obj: d.resources, pod: d.resources, style: styleOf(d.chunk.Bytes, d.resources, d.resources)}
+	return w.prepend(d.resources, "results", l)
+}
+
+// A Setting is a key of a functionConfig with its values.
+type Setting struct {
+	Name   string
+	Values []string
+	Line   int
+}
+
+// FunctionConfig gives the settings of a ResourceList: the data of a ConfigMap,
+// or the spec of another object. ok is false for a chunk that is none.
+func FunctionConfig(c Chunk) (settings []Setting, ok bool, err error) {
+	roots, err := parse(c, &arena{})
+	if err != nil {
+		return nil, false, err
+	}
+	if len(roots) != 1 || roots[0].kind != mapping || !isResourceList(roots[0]) {
+		return nil, false, nil
+	}
+	r := reader{}
+	config := r.mapping(roots[0], "", "functionConfig")
+	for _, field := range []string{"data", "spec"} {
+		m := r.mapping(config, "functionConfig", field)
+		if m == nil {
+			continue
+		}
+		for i, k := range m.keys {
+			s := Setting{Name: k.str(), Line: k.line}
+			v := m.kids[i].resolve()
+			switch {
+			case v.kind == sequence:
+				for _, item := range v.kids {
+					if r.scalar(item, "functionConfig."+field+"."+s.Name+"[]") {
+						s.Values = append(s.Values, item.resolve().str())
+					}
+				}
+			case r.scalar(v, "functionConfig."+field+"."+s.Name):
+				s.Values = []string{v.str()}
+			}
+			settings = append(settings, s)
+		}
+	}
+	return settings, true, r.err
+}
