@@ -13,6 +13,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 program=$1
 path=$("$here/install.sh" "$program")
 
+# writing is what the step is for, unless it only looks
+case ${POLYARCH_FLAG_CHECK:-}${POLYARCH_FLAG_DIFF:-} in *true*) POLYARCH_FLAG_WRITE='' ;; esac
+
 words=("$path" --github)
 for name in "${!POLYARCH_FLAG_@}"; do
   [ -n "${!name}" ] || continue

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -61,7 +63,7 @@ func TestActionsSayWhatTheFlagsSay(t *testing.T) {
 		a := readAction(t, path)
 		names := slices.Clone(byHand[program])
 		wanted = append(wanted, names...)
-		for _, in := range inputs([]*help{h}) {
+		for _, in := range githubInputs([]*help{h}) {
 			names = append(names, in.Name)
 			got := a.Inputs[in.Name]
 			if got.Default != in.Default || got.Description != in.Description {
@@ -143,6 +145,122 @@ func TestActionsAreComposite(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A component is what GitLab reads of a file in templates/.
+type component struct {
+	Inputs map[string]struct {
+		Description, Type string
+		Default           any
+		Options           []string
+	}
+	Jobs map[string]job
+}
+
+// job is also what include is.
+type job map[string]any
+
+func (j *job) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	return n.Decode((*map[string]any)(j))
+}
+
+// ofComponents are the inputs of components that are no flags, beside those
+// that all have, and the flags that are none.
+var ofComponents = map[string]struct {
+	program      string
+	more, except []string
+}{
+	"detect-arch":     {"detect-arch", []string{"kube-context"}, []string{"context"}},
+	"build-image":     {"stitch-index", []string{"command"}, []string{"no-stitch", "artifacts-file", "dry-run"}},
+	"stitch-index":    {"stitch-index", []string{"sources", "command"}, []string{"no-stitch"}},
+	"inject-affinity": {"inject-affinity", []string{"files"}, nil},
+}
+
+func TestComponentsSayWhatTheFlagsSay(t *testing.T) {
+	whole := readComponent(t, "build-multi-arch")
+	for name, want := range ofComponents {
+		c := readComponent(t, name)
+		h, err := ask(root, want.program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		job := c.Jobs["$[[ inputs.job-name ]]"]
+		variables, _ := job["variables"].(map[string]any)
+		if len(c.Jobs) != 2 || job["stage"] != "$[[ inputs.stage ]]" || job["image"] != "$[[ inputs.job-image ]]" || variables["POLYARCH_PROGRAM"] != want.program {
+			t.Errorf("%s: it has one job beside include, named, staged and started by inputs: %v", name, c.Jobs)
+		}
+		names := append(slices.Clone(want.more), "stage", "job-name", "job-image", "version", "releases")
+		for _, in := range inputs([]*help{h}) {
+			if slices.Contains(want.except, in.Name) {
+				continue
+			}
+			names = append(names, in.Name)
+			got := c.Inputs[in.Name]
+			def := cmp.Or(componentDefaults[in.Program+" "+in.Name], in.Default)
+			if fmt.Sprint(got.Default) != def || got.Description != in.Description || !slices.Equal(got.Options, in.Options) || got.Type == "boolean" != in.Bool {
+				t.Errorf("%s: input %s is %+v, the flag %q with %q", name, in.Name, got, in.Description, def)
+			}
+			if variables[variable(in.Name)] != "$[[ inputs."+in.Name+" ]]" {
+				t.Errorf("%s: input %s does not reach the program", name, in.Name)
+			}
+			_, other := renamed[want.program+" "+in.Name]
+			if got, ok := whole.Inputs[in.Name]; ok && !other && !strings.Contains(got.Description, in.Description) {
+				t.Errorf("build-multi-arch: input %s is %q, %s's flag %q", in.Name, got.Description, want.program, in.Description)
+			}
+		}
+		same(t, name+": inputs", names, slices.Collect(maps.Keys(c.Inputs)))
+	}
+}
+
+// https://docs.gitlab.com/ci/components/: a project has 30 components at most,
+// and none of them has a keyword that acts on jobs of others.
+func TestComponents(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(root, "templates", "*"))
+	if err != nil || len(paths) > 30 {
+		t.Errorf("%d components, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".yml")
+		c := readComponent(t, name)
+		for job := range c.Jobs {
+			if job != "include" && !strings.Contains(job, "$[[ inputs.job-") {
+				t.Errorf("%s: %s is a global keyword, or a job whose name is no input", name, job)
+			}
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for in, f := range c.Inputs {
+			if f.Description == "" || !strings.Contains(string(text), "$[[ inputs."+in+" ]]") {
+				t.Errorf("%s: input %s is not described, or goes nowhere", name, in)
+			}
+			if s, _ := f.Default.(string); strings.Contains(s, "gitlab.com") {
+				t.Errorf("%s: input %s names a host, %s", name, in, s)
+			}
+		}
+	}
+}
+
+func readComponent(t *testing.T, name string) component {
+	t.Helper()
+	f, err := os.Open(filepath.Join(root, "templates", name+".yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var spec struct{ Spec component }
+	d := yaml.NewDecoder(f)
+	if err := d.Decode(&spec); err != nil {
+		t.Fatalf("reading %s: %v", name, err)
+	}
+	if err := d.Decode(&spec.Spec.Jobs); err != nil {
+		t.Fatalf("reading %s: %v", name, err)
+	}
+	return spec.Spec
 }
 
 func TestNotInputs(t *testing.T) {

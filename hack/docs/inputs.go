@@ -12,6 +12,7 @@ import (
 // An input is a flag as an action or a component offers it.
 type input struct {
 	flagset.Info
+	Program      string // the first that has it
 	Bool, Number bool
 	Options      []string // of a choice
 }
@@ -28,9 +29,21 @@ var notInputs = map[string]string{
 	"install": "Tasks do it where they need it",
 }
 
+// gitlabInputs are the flags that are inputs of GitLab's components alone.
+var gitlabInputs = []string{"child-pipeline", "child-job", "child-script"}
+
 // defaults are where a form differs from the flag, and why.
 var defaults = map[string]string{
 	"write": "true", // what a step prints is only its log
+}
+
+// componentDefaults are what GitLab gives every project, and files whose names
+// artifacts:paths has to know.
+var componentDefaults = map[string]string{
+	"stitch-index image":          "$CI_REGISTRY_IMAGE",
+	"stitch-index tag":            "$CI_COMMIT_REF_SLUG",
+	"stitch-index artifacts-file": "polyarch-artifacts.json",
+	"detect-arch child-pipeline":  "polyarch-build.yml",
 }
 
 // inputs gives the flags that are inputs, those that several programs share
@@ -43,7 +56,7 @@ func inputs(helps []*help) []input {
 			if _, not := notInputs[f.Name]; not {
 				continue
 			}
-			in := newInput(f)
+			in := newInput(h.Name, f)
 			if i, ok := seen[f.Name]; ok {
 				all[i].share(in, h.Name)
 				continue
@@ -55,8 +68,13 @@ func inputs(helps []*help) []input {
 	return all
 }
 
-func newInput(f flagset.Info) input {
-	in := input{Info: f}
+// githubInputs gives the inputs of an action.
+func githubInputs(helps []*help) []input {
+	return slices.DeleteFunc(inputs(helps), func(in input) bool { return slices.Contains(gitlabInputs, in.Name) })
+}
+
+func newInput(program string, f flagset.Info) input {
+	in := input{Info: f, Program: program}
 	if f.Repeatable {
 		in.Description = list(f.Description)
 	}
@@ -103,13 +121,18 @@ func variable(flag string) string {
 	return "POLYARCH_FLAG_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// childVariable carries an input into a child pipeline.
+func childVariable(flag string) string {
+	return "POLYARCH_CHILD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
 // A block writes one kind of generated lines, without indentation.
 type block func(h []*help) []string
 
 var blocks = map[string]block{
 	// inputs of a GitHub action
 	"action-inputs": func(h []*help) (out []string) {
-		for _, in := range inputs(h) {
+		for _, in := range githubInputs(h) {
 			out = append(out, in.Name+":")
 			out = append(out, described(in.Description)...)
 			out = append(out, fmt.Sprintf("  default: %s", quote(in.Default)))
@@ -118,7 +141,7 @@ var blocks = map[string]block{
 	},
 	// inputs of a reusable GitHub workflow, which have types
 	"workflow-inputs": func(h []*help) (out []string) {
-		for _, in := range inputs(h) {
+		for _, in := range githubInputs(h) {
 			out = append(out, in.Name+":")
 			out = append(out, described(in.Description)...)
 			kind, value := "string", quote(in.Default)
@@ -131,14 +154,14 @@ var blocks = map[string]block{
 	},
 	// what a reusable workflow hands to the action of a program
 	"workflow-with": func(h []*help) (out []string) {
-		for _, in := range inputs(h) {
+		for _, in := range githubInputs(h) {
 			out = append(out, fmt.Sprintf("%s: ${{ inputs.%s }}", in.Name, in.Name))
 		}
 		return out
 	},
 	// env of the step that runs the program
 	"action-env": func(h []*help) (out []string) {
-		for _, in := range inputs(h) {
+		for _, in := range githubInputs(h) {
 			out = append(out, fmt.Sprintf("%s: ${{ inputs.%s }}", variable(in.Name), in.Name))
 		}
 		return out
@@ -168,15 +191,53 @@ var blocks = map[string]block{
 		for _, in := range inputs(h) {
 			out = append(out, in.Name+":")
 			out = append(out, described(in.Description)...)
+			value := quote(cmp.Or(componentDefaults[in.Program+" "+in.Name], in.Default))
 			switch {
 			case in.Bool:
-				out = append(out, "  type: boolean", "  default: "+in.Default)
+				out, value = append(out, "  type: boolean"), in.Default
 			case in.Number:
-				out = append(out, "  type: number", "  default: "+in.Default)
+				out, value = append(out, "  type: number"), in.Default
 			case in.Options != nil:
-				out = append(out, "  options: ["+strings.Join(in.Options, ", ")+"]", "  default: "+quote(in.Default))
-			default:
-				out = append(out, "  default: "+quote(in.Default))
+				var words []string // in quotes: off is a truth value in YAML
+				for _, w := range in.Options {
+					words = append(words, quote(w))
+				}
+				out = append(out, "  options: ["+strings.Join(words, ", ")+"]")
+			}
+			out = append(out, "  default: "+value)
+		}
+		return out
+	},
+	// which release a GitLab component runs
+	"component-version": func(h []*help) (out []string) {
+		out = append(out, "version:")
+		out = append(out, described("the release of polyarch to run, for example v1.2.3; not used where the job-image has the program")...)
+		return append(out, "  default: "+h[0].Version)
+	},
+	// what a component hands to one that it includes
+	"component-with": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			out = append(out, fmt.Sprintf("%s: $[[ inputs.%s ]]", in.Name, in.Name))
+		}
+		return out
+	},
+	// what a component hands to one in a child pipeline, as text of a script: free
+	// text by variables, since it could be more than a word of YAML
+	"child-with": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			value := "$" + childVariable(in.Name)
+			if in.Bool || in.Number || in.Options != nil {
+				value = "$[[ inputs." + in.Name + " ]]"
+			}
+			out = append(out, in.Name+": "+value)
+		}
+		return out
+	},
+	// these variables
+	"child-variables": func(h []*help) (out []string) {
+		for _, in := range inputs(h) {
+			if !in.Bool && !in.Number && in.Options == nil {
+				out = append(out, fmt.Sprintf(`%s: "$[[ inputs.%s ]]"`, childVariable(in.Name), in.Name))
 			}
 		}
 		return out

@@ -123,6 +123,7 @@ func rewriteMarkdown(doc string, from sources) (string, error) {
 
 type help struct {
 	Name    string
+	Version string // of the release that the actions are, "dev" for none
 	Flags   []flagset.Info
 	Results []output.Spec
 }
@@ -134,7 +135,11 @@ func ask(root, name string) (*help, error) {
 	if err != nil {
 		return nil, fmt.Errorf("running %s --help --json: %w", name, err)
 	}
-	var h help
+	version, err := os.ReadFile(filepath.Join(root, "actions", "version"))
+	if err != nil {
+		return nil, err
+	}
+	h := help{Version: strings.TrimSpace(string(version))}
 	return &h, json.Unmarshal(out, &h)
 }
 

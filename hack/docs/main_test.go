@@ -89,7 +89,7 @@ func TestRewriteYAML(t *testing.T) {
   mode:
     description: >-
       how
-    options: [a, b]
+    options: ['a', 'b']
     default: 'a'
   # end
   # action-env: one -mode -Looks two -jobs -color

@@ -52,6 +52,7 @@ func rewriteYAML(doc string, from sources) (string, error) {
 func (h *help) without(name string) *help {
 	return &help{
 		Name:    h.Name,
+		Version: h.Version,
 		Flags:   slices.DeleteFunc(slices.Clone(h.Flags), func(f flagset.Info) bool { return f.Name == name || f.Group == name }),
 		Results: slices.DeleteFunc(slices.Clone(h.Results), func(r output.Spec) bool { return r.Name == name }),
 	}

@@ -1,0 +1,197 @@
+// Package gitlab_test runs the script that all GitLab components share.
+package gitlab_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+type result struct {
+	code        int
+	out, errors string
+}
+
+// job runs the job .polyarch in a folder as a GitLab runner does: all lines in
+// one shell.
+func job(t *testing.T, dir string, env ...string) result {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("a job of these components runs on Linux")
+	}
+	b, err := os.ReadFile("program.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config map[string]struct {
+		BeforeScript []string `yaml:"before_script"`
+		Script       []string
+	}
+	if err := yaml.Unmarshal(b, &config); err != nil {
+		t.Fatal(err)
+	}
+	j := config[".polyarch"]
+	cmd := exec.Command("sh", "-c", strings.Join(append(j.BeforeScript, j.Script...), "\n"))
+	cmd.Dir = dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "POLYARCH_PROGRAM=detect-arch"}, env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	var code *exec.ExitError
+	if err != nil && !errors.As(err, &code) {
+		t.Fatal(err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// fake prints its arguments, each in brackets.
+const fake = "#!/bin/sh\nfor a; do printf '[%s]\\n' \"$a\"; done\n"
+
+func path(t *testing.T, program string) string {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "detect-arch"), []byte(program), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return "PATH=" + dir + ":" + os.Getenv("PATH")
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A value reaches the program as one word, whatever it holds.
+func TestArguments(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a b.yaml": "", "c.yaml": "", "polyarch-source-1": "r@sha256:1=linux/amd64", "polyarch-source-2": "r@sha256:2=linux/arm64"})
+	for name, c := range map[string]struct {
+		env  []string
+		want string
+	}{
+		"flags": {
+			[]string{"POLYARCH_FLAG_NAME=$(touch x) `id` \"a\" 'b' * ; --json", "POLYARCH_FLAG_EMPTY=", "POLYARCH_FLAG_DRY_RUN=true", "POLYARCH_FLAG_RUNNER=linux/arm64=a,b\ndefault=c"},
+			"[--dry-run=true]\n[--name=$(touch x) `id` \"a\" 'b' * ; --json]\n[--runner=linux/arm64=a,b\ndefault=c]\n",
+		},
+		"words":                   {[]string{"POLYARCH_WORDS=a=linux/amd64, *\n$(id)"}, "[a=linux/amd64]\n[*]\n[$(id)]\n"},
+		"files":                   {[]string{`POLYARCH_FILES=["*.yaml","$(id)", "none*"]`}, "[a b.yaml]\n[c.yaml]\n[$(id)]\n[none*]\n"},
+		"one":                     {[]string{`POLYARCH_FILES=["a b.yaml"]`}, "[a b.yaml]\n"},
+		"command":                 {[]string{"POLYARCH_COMMAND=echo \"$PLATFORM\"\nexit 3"}, "[--]\n[sh]\n[-euc]\n[echo \"$PLATFORM\"\nexit 3]\n"},
+		"what earlier jobs built": {[]string{"POLYARCH_COLLECT=true"}, "[r@sha256:1=linux/amd64]\n[r@sha256:2=linux/arm64]\n"},
+		"sources are named":       {[]string{"POLYARCH_COLLECT=true", "POLYARCH_WORDS=a"}, "[a]\n"},
+		"it builds":               {[]string{"POLYARCH_COLLECT=true", "POLYARCH_FLAG_PLATFORM=linux/arm64"}, "[--platform=linux/arm64]\n"},
+		"what a child built":      {[]string{"POLYARCH_BUILT=r/app:build-7", "PLATFORMS=linux/amd64,linux/arm/v7"}, "[r/app:build-7_linux_amd64=linux/amd64]\n[r/app:build-7_linux_arm_v7=linux/arm/v7]\n"},
+		"it writes":               {[]string{"POLYARCH_FLAG_WRITE=true", "POLYARCH_FLAG_CHECK=false"}, "[--check=false]\n[--write=true]\n"},
+		"it looks":                {[]string{"POLYARCH_FLAG_WRITE=true", "POLYARCH_FLAG_CHECK=true"}, "[--check=true]\n"},
+		"a child pipeline":        {[]string{"POLYARCH_FLAG_CHILD_PIPELINE=p.yml", "POLYARCH_FLAG_CHILD_SCRIPT=make"}, "[--child-pipeline=p.yml]\n[--child-script=make]\n"},
+		"no child pipeline":       {[]string{"POLYARCH_FLAG_CHILD_PIPELINE=p.yml", "POLYARCH_FLAG_CHILD_SCRIPT="}, ""},
+		"no files, nothing to do": {[]string{"POLYARCH_FILES=[]", "POLYARCH_FLAG_NAME=x"}, ""},
+	} {
+		got := job(t, dir, append(c.env, path(t, fake))...)
+		if got.code != 0 || got.out != c.want {
+			t.Errorf("%s: %+v, want %q", name, got, c.want)
+		}
+	}
+	for _, env := range []string{"POLYARCH_WORDS=a --json", `POLYARCH_FILES=["a","--json"]`} {
+		if got := job(t, dir, env, path(t, fake)); got.code != 1 || got.out != "" || !strings.Contains(got.errors, "--json starts with -") {
+			t.Errorf("%s: %+v", env, got)
+		}
+	}
+}
+
+// The job's registry is known to the program and to builders; a config.json or
+// DOCKER_AUTH_CONFIG that the project has counts more.
+func TestRegistry(t *testing.T) {
+	const show = "#!/bin/sh\n[ -z \"$DOCKER_CONFIG\" ] || { ls -l \"$REGISTRY_AUTH_FILE\" | cut -c 1-10; cat \"$DOCKER_CONFIG/config.json\"; }\n"
+	ci := []string{"CI_REGISTRY=registry.example", "CI_REGISTRY_USER=me", "CI_REGISTRY_PASSWORD=t"}
+	for _, c := range []struct {
+		env  []string
+		want string
+	}{
+		{ci, "-rw-------\n{\"auths\":{\"registry.example\":{\"auth\":\"bWU6dA==\"}}}\n"},
+		{append(ci, `DOCKER_AUTH_CONFIG={"auths":{}}`), "-rw-------\n{\"auths\":{}}\n"},
+		{nil, ""},
+	} {
+		if d := cmp.Diff(result{0, c.want, ""}, job(t, t.TempDir(), append(c.env, path(t, show))...), cmp.AllowUnexported(result{})); d != "" {
+			t.Errorf("%v: %s", c.env, d)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, ".docker"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, ".docker"), map[string]string{"config.json": "{}"})
+	if got := job(t, dir, append(ci, path(t, show))...); got.out != "" {
+		t.Errorf("the job's own config.json is hidden: %+v", got)
+	}
+}
+
+func TestRelease(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	w.WriteHeader(&tar.Header{Name: "detect-arch", Mode: 0o755, Size: int64(len(fake))})
+	w.Write([]byte(fake))
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	archive := "polyarch_v1.2.3_linux_" + runtime.GOARCH + ".tar.gz"
+	sum := fmt.Sprintf("%x  %s\n", sha256.Sum256(b.Bytes()), archive)
+	for name, c := range map[string]struct {
+		version, sums string
+		content       []byte
+		want          string
+	}{
+		"right":          {"v1.2.3", sum, b.Bytes(), ""},
+		"wrong checksum": {"v1.2.3", sum, append(b.Bytes(), 0), archive + " has the checksum "},
+		"no checksum":    {"v1.2.3", strings.ReplaceAll(sum, archive, archive+".sbom"), b.Bytes(), "its checksums.txt has no checksum for " + archive},
+		"no archive":     {"v1.2.3", sum, nil, archive + " cannot be fetched"},
+		"no release":     {"dev", sum, b.Bytes(), `"dev" is no release`},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/v1.2.3/checksums.txt":
+				fmt.Fprint(w, c.sums)
+			case r.URL.Path == "/v1.2.3/"+archive && c.content != nil:
+				w.Write(c.content)
+			default:
+				http.NotFound(w, r)
+			}
+		}))
+		temp := t.TempDir()
+		for range 2 {
+			got := job(t, t.TempDir(), "XDG_CACHE_HOME="+temp, "POLYARCH_VERSION="+c.version, "POLYARCH_RELEASES="+server.URL+"/", "POLYARCH_FLAG_X=y")
+			if c.want == "" {
+				if d := cmp.Diff(result{0, "[--x=y]\n", ""}, got, cmp.AllowUnexported(result{})); d != "" {
+					t.Errorf("%s: %s", name, d)
+				}
+				server.Close() // the second time it is there already
+				continue
+			}
+			if got.code != 1 || got.out != "" || !strings.Contains(got.errors, c.want) || !strings.Contains(got.errors, "polyarch: hint: ") {
+				t.Errorf("%s: %+v", name, got)
+			}
+			if _, err := os.Stat(filepath.Join(temp, "polyarch", "v1.2.3-linux_"+runtime.GOARCH)); err == nil {
+				t.Errorf("%s: it is installed", name)
+			}
+		}
+		server.Close()
+	}
+}
