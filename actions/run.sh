@@ -14,6 +14,7 @@ program=$1
 path=$("$here/install.sh" "$program")
 
 # writing is what the step is for, unless it only looks
+# shellcheck disable=SC2034 # it is used below, by its name
 case ${POLYARCH_FLAG_CHECK:-}${POLYARCH_FLAG_DIFF:-} in *true*) POLYARCH_FLAG_WRITE='' ;; esac
 
 words=("$path" --github)
