@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -234,7 +235,7 @@ func (c *config) survey(ctx context.Context, e *command.Env, q cluster.Query) ([
 // sources gives what the flags ask about.
 func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
 	if len(c.files) == 0 {
-		return cluster.Access{Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: e.Getenv, UserAgent: "detect-arch"}.Open()
+		return cluster.Access{Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: e.Getenv, UserAgent: "detect-arch/" + cmp.Or(command.Version, "dev")}.Open()
 	}
 	switch {
 	case len(c.contexts) > 0 || c.kubeconfig != "":

@@ -25,7 +25,11 @@ func summary(chosen []offer, surveys []*cluster.Survey) string {
 			for _, t := range o.Taints {
 				taints = append(taints, monospace(t.String()))
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(s.Cluster), monospace(o.Platform.String()), size(o.Nodes, o.Pools), yes(isChosen(ps, o.Platform)), strings.Join(taints, " "))
+			nodes := size(o.Nodes, o.Pools)
+			if !s.Whole {
+				nodes += " by label"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(s.Cluster), monospace(o.Platform.String()), nodes, yes(isChosen(ps, o.Platform)), strings.Join(taints, " "))
 		}
 	}
 	for _, s := range surveys {

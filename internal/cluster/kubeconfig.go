@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // kubeconfigs may name it, as kubectl allows
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -58,7 +59,12 @@ func (a Access) Open() ([]Source, error) {
 		contexts = []string{merged.CurrentContext}
 	}
 	var sources []Source
+	seen := map[string]bool{}
 	for _, name := range contexts {
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
 		s, err := a.context(rules, merged, name)
 		if err != nil {
 			return nil, err
