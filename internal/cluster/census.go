@@ -15,7 +15,7 @@ import (
 const (
 	smallCluster = 100 // as many nodes are read whole, in one page
 	fullPage     = 500 // that of kubectl
-	firstProbe   = 5
+	firstProbe   = 10  // of real nodes, long enough for the server to compress
 	nextProbe    = 100
 	atOnce       = 4 // requests to one server
 )
@@ -40,8 +40,10 @@ func (s *Server) census(ctx context.Context, f *Filter) (*census, error) {
 		each: func(n *Node) {
 			c.total++
 			if n.virtual() && !f.takesVirtual() {
+				if c.virtual == 0 || n.Name < c.example {
+					c.example = n.Name
+				}
 				c.virtual++
-				c.example = n.Name
 				return
 			}
 			c.kinds[kind{n.Labels[osLabel], n.Labels[archLabel]}]++

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -77,11 +79,11 @@ func TestRedirectGetsNoCredentials(t *testing.T) {
 }
 
 func TestUnknownAuthority(t *testing.T) {
-	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	srv.StartTLS()
 	defer srv.Close()
 	a := podAccess(t, srv)
-	other := httptest.NewUnstartedServer(nil)
-	defer other.Close()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	write(t, path, fmt.Sprintf("{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: c, cluster: {server: %q}}], contexts: [{name: x, context: {cluster: c}}]}", srv.URL))
 	a.Kubeconfig = path

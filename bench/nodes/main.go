@@ -1,0 +1,235 @@
+// Command nodes measures what it costs to find the platforms of a large
+// cluster: detect-arch beside what else a pipeline could run, against a real
+// API server with nodes as long as real ones. It prints a Markdown table.
+//
+//	go run -C bench ./nodes
+//
+// The programs take turns, so that whatever else the machine does falls on all
+// of them. The server is local: bytes count for more on a network.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/polyarch/polyarch/test/e2e/cluster"
+	"github.com/polyarch/polyarch/test/e2e/tool"
+)
+
+func main() {
+	sizes := flag.String("nodes", "5000,15000", "how many nodes the cluster has, ascending")
+	runs := flag.Int("runs", 5, "how often each program runs; the table has medians")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench(ctx, *sizes, *runs); err != nil {
+		fmt.Fprintln(os.Stderr, "nodes:", err)
+		os.Exit(1)
+	}
+}
+
+// A contender is a way to find the platforms.
+type contender struct {
+	name string
+	argv []string
+	runs []measure
+}
+
+type measure struct {
+	wall   time.Duration
+	bytes  int64
+	memory int64 // peak resident, in bytes
+}
+
+func bench(ctx context.Context, sizes string, runs int) error {
+	c, err := cluster.Start(ctx, logf)
+	if err != nil {
+		return err
+	}
+	defer c.Stop()
+	dir, err := os.MkdirTemp("", "polyarch-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	p, kubeconfig, err := between(c.Kubeconfig, dir)
+	if err != nil {
+		return err
+	}
+	contenders, err := build(ctx, dir, kubeconfig)
+	if err != nil {
+		return err
+	}
+	have := 0
+	for _, s := range strings.Split(sizes, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n <= have {
+			return fmt.Errorf("flag -nodes: %q is no list of ascending numbers", sizes)
+		}
+		logf("creating %d nodes", n-have)
+		if err := c.CreateNodes(ctx, nodes(have, n)...); err != nil {
+			return err
+		}
+		have = n
+		load := loadAverage()
+		for i := range contenders {
+			contenders[i].runs = nil
+		}
+		for r := range runs + 1 {
+			for i := range contenders {
+				m, err := run(ctx, p, contenders[i].argv)
+				if err != nil {
+					return err
+				}
+				if r > 0 { // the first round warms up
+					contenders[i].runs = append(contenders[i].runs, m)
+				}
+			}
+			logf("round %d of %d", r, runs)
+		}
+		fmt.Print(table(n, runs, load, contenders))
+	}
+	return nil
+}
+
+// between puts a proxy before the cluster and gives a kubeconfig that leads
+// through it.
+func between(kubeconfig, dir string) (*proxy, string, error) {
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		return nil, "", err
+	}
+	var p *proxy
+	for _, c := range config.Clusters {
+		u, err := url.Parse(c.Server)
+		if err != nil {
+			return nil, "", err
+		}
+		if p, err = newProxy(u.Host); err != nil {
+			return nil, "", err
+		}
+		c.Server = "https://" + p.listener.Addr().String()
+	}
+	if p == nil {
+		return nil, "", errors.New("the kubeconfig has no cluster")
+	}
+	path := filepath.Join(dir, "kubeconfig")
+	return p, path, clientcmd.WriteToFile(*config, path)
+}
+
+func build(ctx context.Context, dir, kubeconfig string) ([]contender, error) {
+	kubectl, err := tool.Kubectl.Build(ctx, logf)
+	if err != nil {
+		return nil, err
+	}
+	detect, whole := filepath.Join(dir, "detect-arch"), filepath.Join(dir, "wholelist")
+	if err := tool.BuildOurs(ctx, "detect-arch", detect); err != nil {
+		return nil, err
+	}
+	_, here, _, _ := runtime.Caller(0)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir, "./wholelist", "./measure")
+	cmd.Dir = filepath.Dir(here)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building wholelist and measure: %w\n%s", err, out)
+	}
+	list := []string{kubectl, "--kubeconfig", kubeconfig, "get", "nodes"}
+	ours := []string{detect, "--kubeconfig", kubeconfig, "--quiet"}
+	contenders := []contender{
+		{name: "`kubectl get nodes -o json`", argv: slices.Concat(list, []string{"-o", "json"})},
+		{name: "`kubectl get nodes -L kubernetes.io/arch`", argv: slices.Concat(list, []string{"-L", "kubernetes.io/arch"})},
+		{name: "client-go, typed list", argv: []string{whole, kubeconfig}},
+		{name: "`detect-arch --report`", argv: slices.Concat(ours, []string{"--report", filepath.Join(dir, "report.json")})},
+		{name: "**`detect-arch`**", argv: ours},
+	}
+	for i := range contenders {
+		contenders[i].argv = slices.Insert(contenders[i].argv, 0, filepath.Join(dir, "measure"))
+	}
+	return contenders, nil
+}
+
+// nodes makes the nodes from a number up to another: two of three amd64, the
+// rest arm64 with the taint that GKE gives them.
+func nodes(from, to int) []*corev1.Node {
+	var all []*corev1.Node
+	for i := from; i < to; i++ {
+		arch := "amd64"
+		if i%3 == 0 {
+			arch = "arm64"
+		}
+		n := cluster.Fill(cluster.Node(fmt.Sprintf("ip-10-%d-%d-%d.eu-west-1.compute.internal", i>>16, i>>8&255, i&255), "linux", arch))
+		if arch == "arm64" {
+			n.Spec.Taints = []corev1.Taint{{Key: "kubernetes.io/arch", Value: arch, Effect: corev1.TaintEffectNoSchedule}}
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+func run(ctx context.Context, p *proxy, argv []string) (measure, error) {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	before := p.bytes.Load()
+	out, err := cmd.Output()
+	if err != nil {
+		return measure{}, fmt.Errorf("running %s: %w\n%s", strings.Join(argv, " "), err, errs.String())
+	}
+	m := measure{bytes: p.bytes.Load() - before}
+	if _, err := fmt.Sscan(string(out), &m.wall, &m.memory); err != nil {
+		return m, fmt.Errorf("reading what measure printed, %q: %w", out, err)
+	}
+	return m, nil
+}
+
+func table(n, runs int, load string, contenders []contender) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%d nodes, medians of %d runs in turn, load average %s on %d cores before:\n\n", n, runs, load, runtime.NumCPU())
+	b.WriteString("| | bytes received | wall | peak memory | wall, to `kubectl … -o json` |\n|---|--:|--:|--:|--:|\n")
+	base := median(contenders[0].runs, func(m measure) time.Duration { return m.wall })
+	for _, c := range contenders {
+		wall := median(c.runs, func(m measure) time.Duration { return m.wall })
+		fmt.Fprintf(&b, "| %s | %s | %.2f s | %.0f MB | %.3f |\n", c.name,
+			mega(median(c.runs, func(m measure) int64 { return m.bytes })), wall.Seconds(),
+			float64(median(c.runs, func(m measure) int64 { return m.memory }))/1e6, wall.Seconds()/base.Seconds())
+	}
+	return b.String()
+}
+
+func mega(n int64) string { return fmt.Sprintf("%.2f MB", float64(n)/1e6) }
+
+func median[T cmp.Ordered](runs []measure, get func(measure) T) T {
+	var all []T
+	for _, m := range runs {
+		all = append(all, get(m))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func loadAverage() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	load, _, _ := strings.Cut(string(b), " ")
+	return load
+}
+
+func logf(format string, args ...any) { fmt.Fprintf(os.Stderr, "nodes: "+format+"\n", args...) }

@@ -1,0 +1,26 @@
+// Command measure runs a program, with its output dropped, and prints how long
+// it took in nanoseconds and its peak resident memory in bytes.
+//
+// It is a program of its own since Linux counts what a process had before its
+// exec as its peak, too: a large parent would be seen in each child.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+func main() {
+	cmd := exec.Command(os.Args[1], os.Args[2:]...)
+	cmd.Stderr = os.Stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "measure:", err)
+		os.Exit(1)
+	}
+	wall := time.Since(start)
+	fmt.Println(wall.Nanoseconds(), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
+}
