@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func binary(s v1.Step) string {
 
 func specs(t *testing.T, name string) []output.Spec {
 	t.Helper()
-	out, err := exec.Command("go", "run", "../cmd/"+name, "--help", "--json").Output()
+	out, err := exec.Command(filepath.Join(bin, name), "--help", "--json").Output()
 	if err != nil {
 		t.Fatalf("%s --help --json: %v", name, err)
 	}
