@@ -66,17 +66,20 @@ func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, er
 
 // runBuilds runs the builds.
 func runBuilds(ctx context.Context, env *command.Env, c *config, tool builder.Builder, request builder.Request, legs []builder.Leg) ([]builder.Result, error) {
+	jobs := c.build.jobs
+	if why := tool.Alone(request.Host); why != "" && len(legs) > 1 && jobs != 1 {
+		env.Log.Infof("one platform at a time: %s", why)
+		jobs = 1
+	}
 	shown := newConsole(env, legs)
 	defer shown.close()
 	runner := builder.Runner{
 		Builder:   tool,
-		Jobs:      c.build.jobs,
+		Host:      request.Host,
+		Jobs:      jobs,
 		KeepGoing: c.build.keepGoing,
 		Environ:   env.Environ(),
 		Watcher:   shown,
-	}
-	if tool.Alone(request.Host) {
-		runner.Jobs = 1
 	}
 	return runner.Run(ctx, legs)
 }

@@ -71,7 +71,9 @@ func (s *stream) Running(leg builder.Leg, step builder.Step) {
 }
 
 func (s *stream) Line(leg builder.Leg, line string) {
-	s.env.Log.Infof("%-*s | %s", s.width, leg.Name, line)
+	for part := range strings.SplitSeq(line, "\n") { // a command may have several lines
+		s.env.Log.Infof("%-*s | %s", s.width, leg.Name, part)
+	}
 }
 
 func (s *stream) Ended(leg builder.Leg, err error) { s.failed(leg, err) }

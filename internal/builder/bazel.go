@@ -24,7 +24,7 @@ func bazel() Builder {
 		Remedy:  "install Bazel or Bazelisk",
 		Options: []Option{Target, PlatformTarget},
 		Instead: map[Option]string{Dockerfile: "bazel builds what --target names", BuildArg: "pass bazel's own flags: --builder-arg --define=NAME=VALUE"},
-		alone:   func(Host) bool { return true },
+		alone:   func(Host) string { return "Bazel writes every platform's image to the same path" },
 		plan: func(r Request, leg Leg) (Build, error) {
 			file, err := outputOf(r.Target)
 			if err != nil {

@@ -6,13 +6,17 @@ import (
 	"strings"
 )
 
-// buildah runs buildah build and buildah push.
+// buildah runs buildah build and buildah push. A base image has one name in
+// its store, whatever the platform, and it finds what it has pulled by that
+// name: of two builds at a time one may take the other's, or find none.
 func buildah() Builder {
 	return Builder{
-		Name:    "buildah",
-		Program: "buildah",
-		Remedy:  "install buildah, or run in its image, quay.io/buildah/stable",
-		Options: []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+		Name:     "buildah",
+		Program:  "buildah",
+		Remedy:   "install buildah, or run in its image, quay.io/buildah/stable",
+		emulates: true,
+		Options:  []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+		alone:    func(Host) string { return "two builds that pull the same base image take each other's" },
 		plan: func(r Request, leg Leg) (Build, error) {
 			digest := filepath.Join(leg.Dir, "digest")
 			argv := []string{"buildah", "build", "--platform", leg.Platforms.String(), "--tag", leg.Ref}

@@ -26,9 +26,12 @@ type Builder struct {
 	// Instead says, for an option that it lacks, how to get the same.
 	Instead map[Option]string
 
-	// alone reports whether two calls at a time would get in each other's way;
-	// nil: they do not.
-	alone func(Host) bool
+	// emulates: it runs programs of the platform, for each RUN of a Dockerfile,
+	// and does not always say so when the machine cannot.
+	emulates bool
+	// alone says why two calls at a time would get in each other's way; nil or
+	// "": they do not.
+	alone func(Host) string
 	// plan gives the commands of one call. It reads nothing but r and leg.
 	plan func(r Request, leg Leg) (Build, error)
 }
@@ -146,8 +149,13 @@ func Lookup(name string) (Builder, error) {
 	return Builder{}, e
 }
 
-// Alone reports whether b builds one platform at a time.
-func (b Builder) Alone(h Host) bool { return b.alone != nil && b.alone(h) }
+// Alone says why b builds one platform at a time, or "".
+func (b Builder) Alone(h Host) string {
+	if b.alone == nil {
+		return ""
+	}
+	return b.alone(h)
+}
 
 // Has reports whether b has the option.
 func (b Builder) Has(o Option) bool { return slices.Contains(b.Options, o) }

@@ -15,11 +15,17 @@ const (
 // daemons share a state folder, which one at a time can lock.
 func buildkit() Builder {
 	return Builder{
-		Name:    "buildkit",
-		Program: "buildctl",
-		Remedy:  "install BuildKit, or run in its image, moby/buildkit",
-		Options: []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
-		alone:   func(h Host) bool { return buildctl(h) == daemonless },
+		Name:     "buildkit",
+		Program:  "buildctl",
+		Remedy:   "install BuildKit, or run in its image, moby/buildkit",
+		emulates: true,
+		Options:  []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+		alone: func(h Host) string {
+			if buildctl(h) != daemonless {
+				return ""
+			}
+			return "each build has a daemon of its own, and one at a time can have BuildKit's state folder"
+		},
 		plan: func(r Request, leg Leg) (Build, error) {
 			metadata := filepath.Join(leg.Dir, "metadata.json")
 			folder, name := r.Context, "Dockerfile"

@@ -7,10 +7,11 @@ import "path/filepath"
 // builder instance.
 func buildx() Builder {
 	return Builder{
-		Name:    "buildx",
-		Program: "docker",
-		Remedy:  "install Docker with its buildx plugin, or use another --builder",
-		Options: []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+		Name:     "buildx",
+		Program:  "docker",
+		Remedy:   "install Docker with its buildx plugin, or use another --builder",
+		emulates: true,
+		Options:  []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "buildx"}
 			if r.Host.Look("buildx") {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package builder
 
 import (
@@ -157,9 +159,9 @@ func TestCommandsFollowTheMachine(t *testing.T) {
 		"BuildKit elsewhere":      {"buildkit", machine{programs: []string{daemonless}, env: map[string]string{"BUILDKIT_HOST": "x"}, files: dockerfile}, nil, "buildctl build", "", false},
 		"Maven's wrapper":         {"jib-maven", machine{files: map[string]string{"/src/mvnw": ""}}, nil, "/src/mvnw --batch-mode", "", false},
 		"Gradle's wrapper":        {"jib-gradle", machine{files: map[string]string{"/src/gradlew": ""}}, nil, "/src/gradlew --console=plain :jib", "", false},
-		"podman's credentials":    {"buildah", machine{env: map[string]string{"DOCKER_CONFIG": "/d", "REGISTRY_AUTH_FILE": "/a"}, files: map[string]string{"/src/Dockerfile": "", "/d/config.json": ""}}, nil, "buildah build", "", false},
-		"Docker's without a file": {"buildah", machine{env: map[string]string{"DOCKER_CONFIG": "/d"}, files: dockerfile}, nil, "buildah build", "", false},
-		"a BUILDPLATFORM given":   {"buildah", machine{files: dockerfile}, func(r *Request) { r.BuildArgs = []string{"BUILDPLATFORM=linux/arm64"} }, "buildah build --platform linux/amd64 --tag 127.0.0.1:5000/app:v1_linux_amd64 --build-arg BUILDPLATFORM=linux/arm64 /src", "", false},
+		"podman's credentials":    {"buildah", machine{env: map[string]string{"DOCKER_CONFIG": "/d", "REGISTRY_AUTH_FILE": "/a"}, files: map[string]string{"/src/Dockerfile": "", "/d/config.json": ""}}, nil, "buildah build", "", true},
+		"Docker's without a file": {"buildah", machine{env: map[string]string{"DOCKER_CONFIG": "/d"}, files: dockerfile}, nil, "buildah build", "", true},
+		"a BUILDPLATFORM given":   {"buildah", machine{files: dockerfile}, func(r *Request) { r.BuildArgs = []string{"BUILDPLATFORM=linux/arm64"} }, "buildah build --platform linux/amd64 --tag 127.0.0.1:5000/app:v1_linux_amd64 --build-arg BUILDPLATFORM=linux/arm64 /src", "", true},
 		"a Containerfile":         {"docker", machine{files: map[string]string{"/src/Containerfile": ""}}, nil, "docker build --progress=plain --platform linux/amd64 --tag 127.0.0.1:5000/app:v1_linux_amd64 --file /src/Containerfile /src", "DOCKER_BUILDKIT=1", false},
 		"kaniko one at a time":    {"kaniko", machine{files: dockerfile}, nil, "/kaniko/executor --context dir:///src --dockerfile /src/Dockerfile", "", true},
 	} {
@@ -183,8 +185,8 @@ func TestCommandsFollowTheMachine(t *testing.T) {
 			if got := strings.Join(step.Env, " "); got != c.env {
 				t.Errorf("environment %q, want %q", got, c.env)
 			}
-			if b.Alone(r.Host) != c.alone {
-				t.Errorf("one at a time: %t, want %t", b.Alone(r.Host), c.alone)
+			if why := b.Alone(r.Host); (why != "") != c.alone {
+				t.Errorf("one at a time: %q, want %t", why, c.alone)
 			}
 		})
 	}
@@ -385,12 +387,44 @@ func TestWhyABuildFailed(t *testing.T) {
 			t.Fatal(err)
 		}
 		leg := Leg{Name: "linux/arm64", Platforms: list(t, "arm64"), Ref: "registry.example/app:v1_linux_arm64"}
-		err = b.explain(leg, &StepError{Step: Step{Argv: []string{c.builder}}, Tail: c.tail, Err: fmt.Errorf("exit status 1")})
+		err = b.explain(machine{}.host(), leg, &StepError{Step: Step{Argv: []string{c.builder}}, Tail: c.tail, Err: fmt.Errorf("exit status 1")})
 		if !strings.Contains(err.Error(), c.want) || exit.CodeOf(err) != c.code {
 			t.Errorf("%s: %v, code %d", name, err, exit.CodeOf(err))
 		}
 		if hints := strings.Join(exit.HintsOf(err), "; "); !strings.Contains(hints, c.hint) || (c.hint == "") != (hints == "") {
 			t.Errorf("%s: hints %q", name, hints)
+		}
+	}
+}
+
+// buildah and BuildKit do not always say that it is the emulator that is
+// missing: "subprocess exited with status 1" is all there is.
+func TestTheHintThatAnEmulatorIsMissing(t *testing.T) {
+	const binfmt = "/proc/sys/fs/binfmt_misc/"
+	here := machine{files: map[string]string{binfmt + "status": "enabled"}}
+	with := machine{files: map[string]string{binfmt + "status": "enabled", binfmt + "qemu-aarch64": "enabled"}}
+	for name, c := range map[string]struct {
+		builder, platform string
+		machine           machine
+		want              bool
+	}{
+		"none":                   {"buildah", "arm64", here, true},
+		"another's":              {"docker", "s390x", with, true},
+		"one":                    {"buildah", "arm64", with, false},
+		"our own platform":       {"buildah", "amd64", here, false},
+		"what amd64 runs":        {"buildkit", "386", here, false},
+		"what cannot be seen":    {"buildah", "arm64", machine{}, false},
+		"a builder without RUN":  {"ko", "arm64", here, false},
+		"a system without QEMUs": {"buildx", "windows/arm64", here, false},
+	} {
+		b, err := Lookup(c.builder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leg := Leg{Name: c.platform, Platforms: list(t, c.platform), Ref: "r.example/a:v1"}
+		err = b.explain(c.machine.host(), leg, &StepError{Step: Step{Argv: []string{"x"}}, Tail: []string{"subprocess exited with status 1"}, Err: fmt.Errorf("exit status 1")})
+		if got := strings.Contains(strings.Join(exit.HintsOf(err), " "), "no emulator for"); got != c.want {
+			t.Errorf("%s: %q", name, exit.HintsOf(err))
 		}
 	}
 }

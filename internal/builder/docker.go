@@ -10,11 +10,12 @@ var pushedLine = regexp.MustCompile(`: digest: (sha256:[0-9a-f]{64}) size: \d+`)
 // have, and says nothing.
 func docker() Builder {
 	return Builder{
-		Name:    "docker",
-		Program: "docker",
-		Remedy:  "install Docker, or use another --builder",
-		Options: []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom},
-		Instead: map[Option]string{CacheTo: "docker build has no cache to export to; use --builder buildx"},
+		Name:     "docker",
+		Program:  "docker",
+		Remedy:   "install Docker, or use another --builder",
+		emulates: true,
+		Options:  []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom},
+		Instead:  map[Option]string{CacheTo: "docker build has no cache to export to; use --builder buildx"},
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "build", "--progress=plain", "--platform", leg.Platforms.String(), "--tag", leg.Ref}
 			argv = append(argv, r.dockerfileFlags("--file")...)

@@ -29,13 +29,7 @@ var symptoms = []symptom{
 		words: []string{"exec format error"},
 		cause: "this machine does not run programs of that platform",
 		code:  exit.Failed,
-		hints: func(_ Builder, leg Leg) []string {
-			return []string{
-				"install emulation: docker run --privileged --rm tonistiigi/binfmt --install " + leg.Platforms[0].Arch + ", or the package qemu-user-static",
-				"or cross-compile, which needs none and is 7 to 10 times as fast: FROM --platform=$BUILDPLATFORM for the compiler's stage, and $TARGETARCH for the compiler",
-				"or build " + leg.Name + " on a machine of its own with --no-stitch, and stitch the images",
-			}
-		},
+		hints: func(_ Builder, leg Leg) []string { return emulationHints(leg) },
 	},
 	{
 		words: []string{"no space left on device", "disk quota exceeded"},
@@ -104,8 +98,37 @@ var symptoms = []symptom{
 	},
 }
 
+func emulationHints(leg Leg) []string {
+	return []string{
+		"install emulation: docker run --privileged --rm tonistiigi/binfmt --install " + leg.Platforms[0].Arch + ", or the package qemu-user-static",
+		"or cross-compile, which needs none and is 7 to 10 times as fast: FROM --platform=$BUILDPLATFORM for the compiler's stage, and $TARGETARCH for the compiler",
+		"or build " + leg.Name + " on a machine of its own with --no-stitch, and stitch the images",
+	}
+}
+
+// qemuNames are those under which QEMU's user emulators are registered with
+// Linux, by QEMU's own script, by Debian and by tonistiigi/binfmt.
+var qemuNames = map[string]string{
+	"386": "i386", "amd64": "x86_64", "arm": "arm", "arm64": "aarch64", "loong64": "loongarch64", "mips64le": "mips64el",
+	"ppc64le": "ppc64le", "riscv64": "riscv64", "s390x": "s390x",
+}
+
+// lacksEmulator reports whether this machine looks as if it cannot run the
+// leg's programs. Builds that cross-compile do not have to, so it is no more
+// than a hint after a failure.
+func lacksEmulator(h Host, leg Leg) bool {
+	const binfmt = "/proc/sys/fs/binfmt_misc/"
+	if h.Platform.OS != "linux" || len(leg.Platforms) != 1 || !h.Exists(binfmt+"status") {
+		return false
+	}
+	p := leg.Platforms[0]
+	name := qemuNames[p.Arch]
+	native := p.Arch == h.Platform.Arch || p.Arch == "386" && h.Platform.Arch == "amd64" || p.Arch == "arm" && h.Platform.Arch == "arm64"
+	return p.OS == "linux" && !native && name != "" && !h.Exists(binfmt+"qemu-"+name)
+}
+
 // explain makes of a failed command an error that says what to do.
-func (b Builder) explain(leg Leg, e *StepError) error {
+func (b Builder) explain(h Host, leg Leg, e *StepError) error {
 	program := e.Step.Argv[0]
 	if errors.Is(e.Err, exec.ErrNotFound) || errors.Is(e.Err, fs.ErrNotExist) && e.Tail == nil {
 		x := exit.Failf("starting %s: it was not found", program)
@@ -128,7 +151,14 @@ func (b Builder) explain(leg Leg, e *StepError) error {
 		}
 		return x
 	}
-	return exit.Failf("building %s with %s: %w", leg.Name, b.Name, e)
+	x := exit.Failf("building %s with %s: %w", leg.Name, b.Name, e)
+	if b.emulates && lacksEmulator(h, leg) {
+		x.Hint("no emulator for %s is registered with this machine; if a RUN failed, that may be why", leg.Platforms[0].Arch)
+		for _, hint := range emulationHints(leg) {
+			x.Hint("%s", hint)
+		}
+	}
+	return x
 }
 
 // find gives the last line that has one of the words, shortened.

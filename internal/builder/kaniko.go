@@ -14,17 +14,18 @@ const kanikoExecutor = "/kaniko/executor"
 func kaniko() Builder {
 	const inside = "kaniko replaces the files of the machine that it runs on: run stitch-index in kaniko's own image, as a Tekton step does"
 	return Builder{
-		Name:    "kaniko",
-		Program: kanikoExecutor,
-		Remedy:  inside,
-		Scratch: "/kaniko",
-		Options: []Option{Dockerfile, Target, BuildArg},
+		Name:     "kaniko",
+		Program:  kanikoExecutor,
+		Remedy:   inside,
+		Scratch:  "/kaniko",
+		emulates: true,
+		Options:  []Option{Dockerfile, Target, BuildArg},
 		Instead: map[Option]string{
 			CacheFrom: "kaniko has one cache for both ways: --builder-arg --cache=true --builder-arg --cache-repo=REPOSITORY",
 			CacheTo:   "kaniko has one cache for both ways: --builder-arg --cache=true --builder-arg --cache-repo=REPOSITORY",
 			Secret:    "mount the secret as a file under /kaniko, which a RUN can read",
 		},
-		alone: func(Host) bool { return true },
+		alone: func(Host) string { return "kaniko unpacks images over the root folder" },
 		plan: func(r Request, leg Leg) (Build, error) {
 			digest := filepath.Join(leg.Dir, "digest")
 			file := r.Dockerfile

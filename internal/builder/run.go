@@ -33,6 +33,7 @@ type Result struct {
 // A Runner runs legs.
 type Runner struct {
 	Builder   Builder
+	Host      Host
 	Jobs      int  // legs at a time; 0: one for each processor
 	KeepGoing bool // one that fails does not end the others
 	Environ   []string
@@ -96,7 +97,7 @@ func (r Runner) leg(ctx context.Context, leg Leg) (Pushed, error) {
 			if cause := context.Cause(ctx); cause != nil {
 				return Pushed{}, fmt.Errorf("building %s with %s: %w", leg.Name, r.Builder.Name, cause)
 			}
-			return Pushed{}, r.Builder.explain(leg, &StepError{Step: s, Tail: tail, Err: err})
+			return Pushed{}, r.Builder.explain(r.Host, leg, &StepError{Step: s, Tail: tail, Err: err})
 		}
 	}
 	if leg.Collect == nil {

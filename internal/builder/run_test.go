@@ -1,3 +1,5 @@
+//go:build unix
+
 package builder
 
 import (
@@ -73,7 +75,7 @@ func start(t *testing.T, ctx context.Context, r Request, jobs int, keepGoing boo
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Runner{Builder: b, Jobs: jobs, KeepGoing: keepGoing, Environ: os.Environ(), Watcher: w}.Run(ctx, legs)
+	return Runner{Builder: b, Host: machine{}.host(), Jobs: jobs, KeepGoing: keepGoing, Environ: os.Environ(), Watcher: w}.Run(ctx, legs)
 }
 
 func TestCustomCommandSeesSkaffoldsEnvironment(t *testing.T) {
