@@ -10,6 +10,9 @@ packages=(
   qemu-user-static:1:7.2~
   iproute2:6.1~
   iptables:1.8.9~
+  buildah:1.28~
+  docker.io:20.10~
+  docker-registry:2.8~
 )
 
 die() {
