@@ -12,7 +12,8 @@
 //
 // are replaced by what these binaries' flags make there, for example inputs of
 // an action, but for detect-arch's --context, which is written by hand; -Build
-// leaves out all flags that --help shows under that heading.
+// leaves out all flags that --help shows under that heading, +jobs takes one of
+// them back.
 // The lines of a Markdown file after
 //
 //	<!-- resource: tasks/deploy/deploy.yaml -->

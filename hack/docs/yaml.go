@@ -10,7 +10,7 @@ import (
 	"github.com/polyarch/polyarch/internal/output"
 )
 
-var yamlBlock = regexp.MustCompile(`(?ms)^( *)# ([a-z]+-[a-z]+): ([a-z][A-Za-z -]*)\n(.*?)^( *)# end$`)
+var yamlBlock = regexp.MustCompile(`(?ms)^( *)# ([a-z]+-[a-z]+): ([a-z][A-Za-z +-]*)\n(.*?)^( *)# end$`)
 
 // rewriteYAML fills the generated blocks of a YAML file.
 func rewriteYAML(doc string, from sources) (string, error) {
@@ -23,10 +23,14 @@ func rewriteYAML(doc string, from sources) (string, error) {
 			failed = fmt.Errorf("there is no block %q", kind)
 			return s
 		}
-		var helps []*help
+		var helps, whole []*help
 		for _, word := range words {
 			if name, ok := strings.CutPrefix(word, "-"); ok && len(helps) > 0 {
 				helps[len(helps)-1] = helps[len(helps)-1].without(name)
+				continue
+			}
+			if name, ok := strings.CutPrefix(word, "+"); ok && len(helps) > 0 {
+				helps[len(helps)-1] = helps[len(helps)-1].with(whole[len(helps)-1], name)
 				continue
 			}
 			h, err := from.ask(word)
@@ -34,7 +38,7 @@ func rewriteYAML(doc string, from sources) (string, error) {
 				failed = err
 				return s
 			}
-			helps = append(helps, h)
+			helps, whole = append(helps, h), append(whole, h)
 		}
 		var b strings.Builder
 		b.WriteString(indent + "# " + kind + ": " + m[3] + "\n")
@@ -56,4 +60,15 @@ func (h *help) without(name string) *help {
 		Flags:   slices.DeleteFunc(slices.Clone(h.Flags), func(f flagset.Info) bool { return f.Name == name || f.Group == name }),
 		Results: slices.DeleteFunc(slices.Clone(h.Results), func(r output.Spec) bool { return r.Name == name }),
 	}
+}
+
+// with gives h and the flag of this name that whole has.
+func (h *help) with(whole *help, name string) *help {
+	more := *h
+	for _, f := range whole.Flags {
+		if f.Name == name {
+			more.Flags = append(slices.Clone(h.Flags), f)
+		}
+	}
+	return &more
 }
