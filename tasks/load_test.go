@@ -51,8 +51,6 @@ type document struct {
 // Pipeline, unless it is a sample.
 func (d document) folder() string { return filepath.Base(filepath.Dir(d.path)) }
 
-func (d document) sample() bool { return d.folder() == "samples" }
-
 // task gives the Task's or the StepAction's parts that both have.
 func (d document) task() (v1.TaskSpec, bool) {
 	switch o := d.object.(type) {
