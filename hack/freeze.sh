@@ -11,4 +11,5 @@ git ls-files -z -- tasks catalog docs/tekton.md |
   xargs -0 sed -i -E \
     -e "s#(ghcr\.io/polyarch/[a-z-]+:)v[0-9]+\.[0-9]+\.[0-9]+#\1$version#g" \
     -e "s#(app\.kubernetes\.io/version: )\"[0-9.]+\"#\1\"${version#v}\"#" \
-    -e "s#(polyarch/polyarch//[a-z/-]+\?ref=)v[0-9.]+[0-9]#\1$version#g"
+    -e "s#(polyarch/polyarch//[a-z/-]+\?ref=)v[0-9.]+[0-9]#\1$version#g" \
+    -e "s#(polyarch/polyarch/)v[0-9.]+[0-9](/catalog)#\1$version\2#g"

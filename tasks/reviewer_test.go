@@ -70,8 +70,12 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestOneVersion: label and image of every resource say the same version; a
-// release changes all of them at once (hack/freeze.sh).
+// ours is how a document names a version of ours.
+var ours = regexp.MustCompile(`polyarch/polyarch(?://[a-z/-]+\?ref=|/)v(\d[0-9.]*\d)`)
+
+// TestOneVersion: label and image of every resource, and the commands in the
+// documents, say the same version; a release changes all of them at once
+// (hack/freeze.sh).
 func TestOneVersion(t *testing.T) {
 	versions := map[string][]string{}
 	for _, d := range documents(t) {
@@ -80,9 +84,24 @@ func TestOneVersion(t *testing.T) {
 		}
 		spec, _ := d.task()
 		for _, s := range spec.Steps {
-			if rest, ours := strings.CutPrefix(s.Image, imageRepository); ours {
+			if rest, is := strings.CutPrefix(s.Image, imageRepository); is {
 				_, v, _ := strings.Cut(rest, ":v")
 				versions[v] = append(versions[v], d.path)
+			}
+		}
+	}
+	for _, pattern := range []string{"*.md", "*/*.md", "../catalog/pipeline/*/*.md", "../docs/tekton.md"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range paths {
+			text, err := os.ReadFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range ours.FindAllStringSubmatch(string(text), -1) {
+				versions[m[1]] = append(versions[m[1]], p)
 			}
 		}
 	}
