@@ -33,6 +33,10 @@ for m in $modules; do
 done
 check "go mod tidy" go mod tidy -diff
 check actionlint "$ACTIONLINT"
+snippets=$(mktemp -d)
+trap 'rm -rf "$snippets"' EXIT
+check "workflows in documents" go run ./hack/docs -workflows "$snippets"
+check "actionlint in documents" "$ACTIONLINT" "$snippets"/*.yml
 # shellcheck disable=SC2086 # one argument a file
 check shellcheck shellcheck $scripts
 check yamllint yamllint --strict .

@@ -43,8 +43,15 @@ import (
 func main() {
 	check := flag.Bool("check", false, "fail on a stale table instead of writing it")
 	root := flag.String("root", ".", "the repository's root")
+	workflows := flag.String("workflows", "", "instead of that, write the GitHub workflows that documents show to this folder, for a linter")
 	flag.Parse()
-	if err := run(*root, *check); err != nil {
+	var err error
+	if *workflows != "" {
+		err = writeWorkflows(*root, *workflows)
+	} else {
+		err = run(*root, *check)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}
@@ -72,27 +79,17 @@ func run(root string, check bool) error {
 	}
 	// tables of YAML files come after the files
 	for _, rewriters := range []map[string]rewriter{{".yml": rewriteYAML, ".yaml": rewriteYAML}, {".md": rewriteMarkdown}} {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if name := d.Name(); d.IsDir() && path != root && (name[0] == '.' && name != ".github" || name == "testdata" || name == "node_modules") {
-				return filepath.SkipDir
-			}
+		err := files(root, func(path string, text []byte) error {
 			rewrite := rewriters[filepath.Ext(path)]
-			if d.IsDir() || rewrite == nil {
+			if rewrite == nil {
 				return nil
 			}
-			old, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			now, err := rewrite(string(old), sources)
+			now, err := rewrite(string(text), sources)
 			if err != nil {
 				return fmt.Errorf("reading %s: %w", path, err)
 			}
-			if now != string(old) {
-				changed[path] = []byte(now)
+			if now != string(text) {
+				changed[filepath.Join(root, path)] = []byte(now)
 			}
 			return nil
 		})
@@ -104,6 +101,31 @@ func run(root string, check bool) error {
 		return fmt.Errorf("%s: what the flags say there is stale; run `make docs`", strings.Join(slices.Sorted(maps.Keys(changed)), ", "))
 	}
 	return atomicfile.WriteAll(changed)
+}
+
+// files visits the Markdown and YAML files that people read and pipelines run;
+// path is relative to root, with slashes.
+func files(root string, visit func(path string, text []byte) error) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != root && (name[0] == '.' && name != ".github" || name == "testdata" || name == "node_modules") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !slices.Contains([]string{".md", ".yml", ".yaml"}, filepath.Ext(path)) {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		path, err = filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		return visit(filepath.ToSlash(path), text)
+	})
 }
 
 // Sources are what a rewriter fills in.
