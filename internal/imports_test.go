@@ -53,6 +53,7 @@ var weight = map[string][]string{
 		"k8s.io/client-go/kubernetes", "k8s.io/client-go/kubernetes/", "k8s.io/client-go/dynamic", "k8s.io/client-go/discovery", "k8s.io/api/",
 		"github.com/google/go-containerregistry/",
 	},
+	"cmd/inject-affinity": {"k8s.io/", "github.com/google/go-containerregistry/pkg/v1/remote"},
 }
 
 type pkg struct {

@@ -27,6 +27,7 @@ func (s *spool) Write(p []byte) (int, error) {
 		if err != nil {
 			return 0, fmt.Errorf("spooling the result: %w", err)
 		}
+		os.Remove(f.Name()) // where the system lets go of a file that is open, a kill leaves nothing
 		s.file, s.buffer = f, bufio.NewWriterSize(f, 256<<10)
 		if _, err := s.mem.WriteTo(s.buffer); err != nil {
 			return 0, fmt.Errorf("spooling the result: %w", err)

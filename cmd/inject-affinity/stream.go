@@ -53,7 +53,17 @@ func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit fu
 			}
 		}()
 	}
-	for b := range order {
+	for {
+		var b *batch
+		var more bool
+		select {
+		case b, more = <-order:
+		case <-ctx.Done(): // the reader may hang
+			return context.Cause(ctx)
+		}
+		if !more {
+			return readErr
+		}
 		select {
 		case <-b.done:
 		case <-ctx.Done():
@@ -68,7 +78,6 @@ func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit fu
 			return b.err
 		}
 	}
-	return readErr
 }
 
 // split groups chunks into batches.
