@@ -20,6 +20,8 @@ type record struct {
 	Workloads []workload `json:"workloads"`
 	Warnings  []note     `json:"warnings"`
 	Notes     []note     `json:"notes"`
+	Error     string     `json:"error,omitempty"` // of a run that failed, in a report file
+	Hints     []string   `json:"hints,omitempty"`
 }
 
 // A workload is an object with a PodSpec.
@@ -100,10 +102,14 @@ func (r *record) report(c *config) output.Report {
 		Summary: r.summary(),
 	}
 	if c.reportFile != "" {
-		b, _ := json.MarshalIndent(r.document(), "", "  ") // strings and numbers always can
-		out.Files = map[string][]byte{c.reportFile: append(b, '\n')}
+		out.Files = map[string][]byte{c.reportFile: r.marshal()}
 	}
 	return out
+}
+
+func (r *record) marshal() []byte {
+	b, _ := json.MarshalIndent(r.document(), "", "  ") // strings and numbers always can
+	return append(b, '\n')
 }
 
 // document gives the record with empty lists instead of null.

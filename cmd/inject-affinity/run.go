@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/polyarch/polyarch/internal/atomicfile"
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/flagset"
@@ -53,7 +55,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Bool(&c.diff, "diff", false, "print what would change, as a unified diff")
 	fs.Bool(&c.check, "check", false, "print nothing, and fail if something would change")
 	fs.Var(&c.podSpecs, "pod-spec", "another kind of object that holds PodSpecs, as `GROUP/KIND=PATH`, for example ray.io/RayCluster=spec.workerGroupSpecs[*].template.spec; can be repeated")
-	fs.String(&c.reportFile, "report-file", "", "write what was done, and the warnings, as JSON to `PATH`, for callers that hide standard error")
+	fs.String(&c.reportFile, "report-file", "", "write what was done, the warnings, and the error of a run that failed, as JSON to `PATH`, for callers that hide standard error")
 }
 
 func program() command.Program {
@@ -80,6 +82,19 @@ helm template chart | inject-affinity --taints "$(cat taints)" # asks the regist
 }
 
 func (c *config) run(ctx context.Context, e *command.Env) error {
+	var r record
+	err := c.inject(ctx, e, &r)
+	if err != nil && c.reportFile != "" {
+		r.Error, r.Hints = err.Error(), exit.HintsOf(err)
+		if e := atomicfile.WriteAll(map[string][]byte{c.reportFile: r.marshal()}); e != nil {
+			return errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// inject does the work and notes it in r.
+func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 	stdin := e.Stdin
 	if len(e.Args) == 0 {
 		var err error
@@ -102,9 +117,8 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	}
 	out := newSink(c, e.Stdout)
 	defer out.abort()
-	var r record
 	for _, s := range sources {
-		if err := in.file(ctx, s, out, &r); err != nil {
+		if err := in.file(ctx, s, out, r); err != nil {
 			return err
 		}
 	}

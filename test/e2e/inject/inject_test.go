@@ -1,0 +1,132 @@
+// Package inject_test runs inject-affinity where users run it: as a post-renderer of Helm 3 and 4, as
+// a transformer of kustomize, as Argo CD's plugin; and asks the real scheduler what it makes of the
+// result.
+package inject_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+func repository() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
+
+// program builds inject-affinity into a folder that it puts in front of PATH.
+func program(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "inject-affinity")
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/inject-affinity")
+	cmd.Dir = repository()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building inject-affinity: %v\n%s", err, out)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return path
+}
+
+// run gives what a command prints on standard output; it must succeed.
+func run(t *testing.T, stdin, name string, args ...string) string {
+	t.Helper()
+	out, errs, err := try(stdin, name, args...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, errs)
+	}
+	return out
+}
+
+func try(stdin, name string, args ...string) (out, errs string, err error) {
+	var o, e bytes.Buffer
+	cmd := exec.Command(name, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &o, &e
+	err = cmd.Run()
+	return o.String(), e.String(), err
+}
+
+// An object is what the tests look at in a manifest.
+type object struct {
+	Kind     string
+	Metadata struct {
+		Name        string
+		Annotations map[string]string
+	}
+	Spec struct{ Template template }
+}
+
+type template struct {
+	Spec struct {
+		Containers []struct{ Image string }
+		Affinity   struct {
+			NodeAffinity struct {
+				Required struct {
+					NodeSelectorTerms []struct {
+						MatchExpressions []struct {
+							Key, Operator string
+							Values        []string
+						} `yaml:"matchExpressions"`
+					} `yaml:"nodeSelectorTerms"`
+				} `yaml:"requiredDuringSchedulingIgnoredDuringExecution"`
+			} `yaml:"nodeAffinity"`
+		}
+	}
+}
+
+// pinned gives OS and architectures of the first term, "linux amd64,arm64", or "".
+func (o object) pinned() string {
+	var words []string
+	for _, term := range o.Spec.Template.Spec.Affinity.NodeAffinity.Required.NodeSelectorTerms {
+		for _, e := range term.MatchExpressions {
+			words = append(words, strings.Join(e.Values, ","))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// objects decodes a stream, by "Kind name".
+func objects(t *testing.T, stream string) map[string]object {
+	t.Helper()
+	all := map[string]object{}
+	dec := yaml.NewDecoder(strings.NewReader(stream))
+	for {
+		var o object
+		if err := dec.Decode(&o); err != nil {
+			if err.Error() == "EOF" {
+				return all
+			}
+			t.Fatalf("%v in\n%s", err, stream)
+		}
+		all[o.Kind+" "+o.Metadata.Name] = o
+	}
+}
+
+// onlyAdds checks that a text became another by added lines and new images.
+func onlyAdds(t *testing.T, before, after string) {
+	t.Helper()
+	rest := strings.Split(after, "\n")
+	for line := range strings.Lines(before) {
+		line = strings.TrimSuffix(line, "\n")
+		found := false
+		for len(rest) > 0 && !found {
+			isImage := strings.Contains(line, "image:") && strings.Contains(rest[0], "image:")
+			found = rest[0] == line || isImage
+			rest = rest[1:]
+		}
+		if !found {
+			t.Fatalf("line %q is lost in\n%s", line, after)
+		}
+	}
+}
+
+const (
+	built  = "--image=hello=ghcr.io/me/hello:v1;linux/amd64,linux/arm64"
+	pinned = "linux amd64,arm64"
+)
