@@ -194,6 +194,9 @@ func (h *help) flags() string {
 			fmt.Fprintf(&b, "\n| %s | |\n|---|---|\n", group)
 		}
 		name := "`--" + f.Name
+		if f.Short != "" {
+			name = "`-" + f.Short + "`, " + name
+		}
 		if f.Placeholder != "" {
 			name += " " + f.Placeholder
 		}

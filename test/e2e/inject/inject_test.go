@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/polyarch/polyarch/test/e2e/tool"
 )
 
 func repository() string {
@@ -23,14 +25,8 @@ func repository() string {
 // program builds inject-affinity into a folder that it puts in front of PATH.
 func program(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "inject-affinity")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/inject-affinity")
-	cmd.Dir = repository()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building inject-affinity: %v\n%s", err, out)
-	}
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	path := tool.Ours(t, "inject-affinity")
+	t.Setenv("PATH", filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return path
 }
 
