@@ -51,16 +51,19 @@ images: bin/images ## build our own images into dist/images, an OCI layout each
 	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) --output oci:dist/images/$$b -- bin/images $$b; done
 
 .PHONY: push
-push: bin/images ## build our own images and push them to IMAGE_REPO
+push: bin/images ## build our own images, push them and the Tekton bundle to IMAGE_REPO
 	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) -- bin/images $$b; done
+	@go run ./hack/bundle --push $(IMAGE_REPO)/catalog:$(VERSION)
 
 .PHONY: bin/images
 bin/images: build
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./hack/images
 
 .PHONY: release
-release: ## archives for linux, darwin, windows on amd64, arm64, with checksums
+release: ## VERSION=v1.2.3: freeze it in the YAML; archives, checksums, Tekton bundle into dist/
+	@hack/freeze.sh $(VERSION)
 	@go run ./hack/release --version $(VERSION) --ldflags '$(LDFLAGS)'
+	@go run ./hack/bundle --out dist/polyarch_$(VERSION)_tekton_bundle.tar
 
 .PHONY: clean
 clean: ## remove what the other targets made
