@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/cluster"
-	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
 )
@@ -52,19 +51,18 @@ var errCounts = errors.New("choosing a platform: not every node was read")
 
 // pick narrows what the clusters offer to --common and --platform, and chooses
 // among it by --choose. A platform that is asked for with a variant keeps it:
-// no label tells it.
-func (c *config) pick(log *command.Log, surveys []*cluster.Survey) ([]offer, error) {
+// no label tells it. Missing are those that only --allow-missing keeps.
+func (c *config) pick(surveys []*cluster.Survey) (chosen []offer, missing platform.List, err error) {
 	offered := merge(surveys)
 	if c.common {
 		offered = slices.DeleteFunc(offered, func(o offer) bool { return o.clusters < len(surveys) })
 		if len(offered) == 0 {
-			return nil, exit.Impossiblef("choosing platforms: none is common to all clusters: %s", each(surveys)).
+			return nil, nil, exit.Impossiblef("choosing platforms: none is common to all clusters: %s", each(surveys)).
 				Hint("leave out --common for the platforms of any of them")
 		}
 	}
 	if len(c.platforms) > 0 {
 		var wanted []offer
-		var missing platform.List
 		for _, p := range c.platforms {
 			i := slices.IndexFunc(offered, func(o offer) bool { return o.platform == p.Node() })
 			if i < 0 {
@@ -76,17 +74,15 @@ func (c *config) pick(log *command.Log, surveys []*cluster.Survey) ([]offer, err
 			o.platform = p
 			wanted = append(wanted, o)
 		}
-		switch {
-		case len(missing) > 0 && !c.allowMissing:
-			return nil, exit.Impossiblef("choosing platforms: no node takes the workload on %s; the nodes offer %s", missing, list(offered)).
+		if len(missing) > 0 && !c.allowMissing {
+			return nil, nil, exit.Impossiblef("choosing platforms: no node takes the workload on %s; the nodes offer %s", missing, list(offered)).
 				Hint("leave %s out of --platform, add such nodes, or keep it with --allow-missing if the cluster emulates it", missing)
-		case len(missing) > 0:
-			log.Warnf("no node takes the workload on %s, which is kept for --allow-missing", missing)
 		}
 		offered = wanted
 	}
 	exact := !slices.ContainsFunc(surveys, func(s *cluster.Survey) bool { return !s.Whole })
-	return choose(c.choose, offered, runtime.GOARCH, exact)
+	chosen, err = choose(c.choose, offered, runtime.GOARCH, exact)
+	return chosen, missing, err
 }
 
 // choose gives all offers or one of them. The host counts by architecture

@@ -193,13 +193,16 @@ func (c *config) detect(ctx context.Context, e *command.Env, q cluster.Query) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, s := range surveys {
-		tell(e.Log, s)
-	}
-	chosen, err := c.pick(e.Log, surveys)
+	chosen, missing, err := c.pick(surveys)
 	if errors.Is(err, errCounts) {
 		q.Counts = true
 		return c.detect(ctx, e, q)
+	}
+	for _, s := range surveys {
+		tell(e.Log, s)
+	}
+	if len(missing) > 0 {
+		e.Log.Warnf("no node takes the workload on %s, which is kept for --allow-missing", missing)
 	}
 	return surveys, chosen, err
 }

@@ -101,6 +101,9 @@ func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &n) && n.Timeout():
 		return exit.Unreachablef("%s of %s: %s did not answer in time", doing, s.name, s.base.Host).
 			Hint("is the cluster reachable from here (VPN, proxy, firewall)? --timeout gives it longer")
+	case strings.Contains(said, "remote error: tls: "): // the server's word on a client certificate
+		return exit.Deniedf("%s of %s: %s", doing, s.name, said).
+			Hint("the kubeconfig's client certificate is missing, wrong or expired: log in again, until kubectl get nodes works with this context")
 	case strings.Contains(said, "x509: "), strings.Contains(said, "tls: "):
 		return exit.Unreachablef("%s of %s: %s", doing, s.name, said).
 			Hint("the kubeconfig's certificate-authority does not fit the server that answers at %s", s.base.Host)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -94,6 +95,22 @@ func TestUnknownAuthority(t *testing.T) {
 	_, err = sources[0].Survey(context.Background(), Query{})
 	if exit.CodeOf(err) != exit.Unreachable || !strings.Contains(err.Error(), "x509: ") || !strings.Contains(exit.HintsOf(err)[0], "certificate-authority") {
 		t.Errorf("%v %q", err, exit.HintsOf(err))
+	}
+}
+
+func TestClientCertificateIsRefused(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	srv.StartTLS()
+	defer srv.Close()
+	sources, err := podAccess(t, srv).Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = sources[0].Survey(context.Background(), Query{})
+	if exit.CodeOf(err) != exit.Denied || !strings.Contains(err.Error(), "remote error: tls: ") {
+		t.Error(err)
 	}
 }
 
