@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Network struct {
 	mu      sync.Mutex
 	hosts   map[string]*listener
 	servers []*http.Server
+	running atomic.Int64 // handlers
 }
 
 // NewNetwork makes a network without servers.
@@ -27,6 +29,8 @@ func (n *Network) Serve(host string, delay time.Duration, h http.Handler) {
 	n.mu.Lock()
 	n.hosts[host] = l
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.running.Add(1)
+		defer n.running.Add(-1)
 		time.Sleep(delay)
 		h.ServeHTTP(w, r)
 	})}
@@ -64,12 +68,15 @@ func (n *Network) Transport() *http.Transport {
 	}
 }
 
-// Close stops all servers.
+// Close stops all servers and waits for what they are doing.
 func (n *Network) Close() {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	for _, s := range n.servers {
 		s.Close()
+	}
+	n.mu.Unlock()
+	for n.running.Load() > 0 {
+		time.Sleep(time.Second)
 	}
 }
 

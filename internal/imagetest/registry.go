@@ -1,6 +1,7 @@
 package imagetest
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -87,19 +88,31 @@ func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer g.mu.Unlock()
 		g.requests = append(g.requests, Request{r.Method, r.URL.Path, r.URL.RawQuery, sw.status, r.Header.Get("Authorization"), body.n})
 	}()
-	switch {
-	case g.Fault != nil && g.Fault(sw, r):
-	case r.URL.Path == "/token":
-		g.token(sw, r)
-	case !g.allowed(r):
-		g.challenge(sw, r)
-	default:
-		g.serve(sw, r)
+	if g.Fault == nil || !g.Fault(sw, r) {
+		g.Answer(sw, r)
 	}
 }
 
-// Serve answers without credentials and faults, for a proxy to call.
+// Answer answers as the registry does when nothing goes wrong.
+func (g *Registry) Answer(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/token":
+		g.token(w, r)
+	case !g.allowed(r):
+		g.challenge(w, r)
+	default:
+		g.serve(w, r)
+	}
+}
+
 func (g *Registry) serve(w http.ResponseWriter, r *http.Request) {
+	// The registry inside reads a body while it holds a lock, which on a
+	// synctest clock must not wait for a network.
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(b))
 	repo, rest, ok := splitPath(r.URL.Path)
 	if !ok || !strings.HasPrefix(rest, "blobs/") {
 		g.inner.ServeHTTP(w, r)
@@ -293,4 +306,16 @@ func (b *countingBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.n += int64(n)
 	return n, err
+}
+
+// RoundTrip makes a Registry a transport that needs no network.
+func (g *Registry) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	g.Answer(w, r)
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
 }

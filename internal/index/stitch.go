@@ -62,15 +62,20 @@ type stitching struct {
 	Job
 	to target // nil in a dry run
 
-	mu    sync.Mutex
-	notes []string
-	blobs map[v1.Hash]*blob
+	life context.Context // of the run: for what outlasts the step that begins it
+
+	mu      sync.Mutex
+	notes   []string
+	blobs   map[v1.Hash]*blob
+	earlies int
 }
 
 // Stitch reads and checks the sources, and puts an index of them where it
 // belongs. After an error every tag is what it was before.
 func Stitch(ctx context.Context, j Job) (r *Result, err error) {
-	s := &stitching{Job: j, blobs: map[v1.Hash]*blob{}}
+	life, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &stitching{Job: j, life: life, blobs: map[v1.Hash]*blob{}}
 	if s.Hold == nil {
 		s.Hold = func() func() { return func() {} }
 	}

@@ -16,9 +16,16 @@ import (
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// streams is how many blobs are copied at a time: enough to fill a line, few
-// enough for memory to stay flat.
-const streams = 6
+const (
+	// streams is how many long blobs are copied at a time: enough to fill a
+	// line, few enough for memory to stay flat. Short ones do not count.
+	streams   = 6
+	longBlob  = 1 << 20
+	maxShorts = 32
+	// earlyStreams is how many blobs are asked for at their source before it
+	// is known that the target lacks them: it saves a round trip.
+	earlyStreams = 16
+)
 
 // A blob is one that the target may lack. It is asked about once, however many
 // images have it.
@@ -29,6 +36,25 @@ type blob struct {
 	asked sync.Once
 	err   error
 	text  []byte // its content, if that was read
+	early *early // nil: it is opened when it is sent
+}
+
+// An early blob is being opened while the target is asked whether it has it.
+type early struct {
+	ch     chan opened
+	cancel context.CancelFunc
+}
+
+// drop ends what nobody has taken.
+func (e *early) drop() {
+	e.cancel()
+	select {
+	case o := <-e.ch:
+		if o.r != nil {
+			o.r.Close()
+		}
+	default: // it ends by itself: its context has
+	}
 }
 
 // beginAll asks the target for the blobs of an image.
@@ -44,32 +70,50 @@ func (s *stitching) beginAll(ctx context.Context, i *Image, ds []v1.Descriptor) 
 			if !ok {
 				b = &blob{d: d, from: i.place}
 				s.blobs[d.Digest] = b
+				s.openEarly(b, i)
 			}
 			i.blobs = append(i.blobs, b)
 			s.mu.Unlock()
-			b.asked.Do(func() { b.up, b.err = s.to.begin(ctx, d, i.place) })
+			b.asked.Do(func() {
+				b.up, b.err = s.to.begin(ctx, d, i.place)
+				if b.up == nil && b.early != nil {
+					b.early.drop()
+				}
+			})
 			return b.err
 		})
 	}
 	return g.Wait()
 }
 
+// openEarly asks a source for a blob that its target probably lacks, because
+// it is another registry. A config is read anyhow.
+func (s *stitching) openEarly(b *blob, i *Image) {
+	r, ok := b.from.(remote)
+	to, pushes := s.to.(*pushing)
+	if !ok || !pushes || r.repo.Host == to.repo.Host || s.earlies == earlyStreams || b.d.Digest == i.configAt.Digest {
+		return
+	}
+	s.earlies++
+	ctx, cancel := context.WithCancel(s.life)
+	b.early = &early{make(chan opened, 1), cancel}
+	go func() {
+		rc, err := b.from.open(ctx, b.d)
+		if rc != nil && ctx.Err() != nil {
+			rc.Close()
+			rc = nil
+		}
+		b.early.ch <- opened{rc, err}
+	}()
+}
+
 // transfer brings blobs, then manifests, to where they are missing.
 func (s *stitching) transfer(ctx context.Context, images []*Image) error {
 	s.count(images)
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(streams)
-	for _, b := range s.pending() {
-		g.Go(func() error {
-			up := b.up
-			b.up = nil // it is not for abandon any more
-			return up.Send(gctx, func(ctx context.Context) (io.ReadCloser, error) { return s.openBlob(ctx, b) })
-		})
-	}
-	if err := g.Wait(); err != nil {
+	if err := s.sendAll(ctx); err != nil {
 		return err
 	}
-	g, gctx = errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
 	for _, i := range images {
 		if i.Manifest == nil || s.to.holds(i.place) {
 			continue
@@ -78,6 +122,30 @@ func (s *stitching) transfer(ctx context.Context, images []*Image) error {
 		for _, a := range i.Attestations {
 			g.Go(func() error { return s.to.putManifest(gctx, a.Manifest) })
 		}
+	}
+	return g.Wait()
+}
+
+// sendAll sends the blobs that the target lacks.
+func (s *stitching) sendAll(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	long, short := make(chan bool, streams), make(chan bool, maxShorts)
+	for _, b := range s.pending() {
+		slots := short
+		if b.d.Size > longBlob {
+			slots = long
+		}
+		g.Go(func() error {
+			select {
+			case slots <- true:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			defer func() { <-slots }()
+			up := b.up
+			b.up = nil // it is not for abandon any more
+			return up.Send(ctx, func(ctx context.Context) (io.ReadCloser, error) { return s.openBlob(ctx, b) })
+		})
 	}
 	return g.Wait()
 }
@@ -109,15 +177,19 @@ func (s *stitching) count(images []*Image) {
 
 // openBlob reads a blob from where it is.
 func (s *stitching) openBlob(ctx context.Context, b *blob) (r io.ReadCloser, err error) {
-	if b.text != nil {
+	switch {
+	case b.text != nil:
 		r = io.NopCloser(bytes.NewReader(b.text))
-	} else if r, err = b.from.open(ctx, b.d); err != nil {
-		return nil, err
+	case b.early != nil: // which serves the first try alone
+		o := <-b.early.ch
+		b.early, r, err = nil, o.r, o.err
+	default:
+		r, err = b.from.open(ctx, b.d)
 	}
-	if s.Meter != nil {
+	if err == nil && s.Meter != nil {
 		r = &metered{r, s.Meter}
 	}
-	return r, nil
+	return r, err
 }
 
 // pending gives the blobs that are to be sent, the long ones first.

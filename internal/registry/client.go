@@ -160,8 +160,21 @@ type request struct {
 // that one is needed, so that the first request of the work proper does not
 // wait for it. What goes wrong shows again there.
 func (c *Client) Prepare(ctx context.Context, repo Repository) {
-	if s, err := c.session(ctx, repo); err == nil && s.cred != (authn.AuthConfig{}) {
-		c.do(ctx, request{method: http.MethodGet, repo: repo, base: true, ok: []int{200}, once: true})
+	s, err := c.session(ctx, repo)
+	if err != nil || s.cred == (authn.AuthConfig{}) {
+		return
+	}
+	a, err := s.authorize(ctx)
+	if err != nil || !a.probe {
+		return
+	}
+	defer a.done()
+	err = c.send(ctx, request{method: http.MethodGet, repo: repo, base: true, ok: []int{200}}, s, a)
+	var status *StatusError
+	if errors.As(err, &status) && status.Status == http.StatusUnauthorized {
+		if again, err := s.challenged(a, status.challenges); again && err == nil {
+			s.authorize(ctx)
+		}
 	}
 }
 
@@ -236,13 +249,15 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 	if r.token {
 		home, header = r.at, r.basic
 	}
-	resp, err := c.follow(ctx, r, to, home, header, watch)
+	resp, atHome, err := c.follow(ctx, r, to, home, header, watch)
 	if err != nil {
 		defer watch.stop()
 		return watch.explain(err)
 	}
 	watch.timer.Stop()
-	auth.done() // the host has answered: others need not wait for what it says
+	if resp.StatusCode != http.StatusUnauthorized {
+		auth.done() // the host wants nothing else: others need not wait
+	}
 	resp.Body = &receiving{resp.Body, watch}
 	if r.keep && slices.Contains(r.ok, resp.StatusCode) {
 		return r.read(resp)
@@ -256,6 +271,9 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 		return r.read(resp)
 	}
 	status := newStatusError(resp)
+	if !atHome {
+		status.challenges = nil // no other host says how this one wants its credential
+	}
 	if status.plainToTLS() && r.at == nil && h.tls() {
 		return c.send(ctx, r, s, auth)
 	}
@@ -265,20 +283,20 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 const maxRedirects = 5
 
 // follow sends to an address and to those it is redirected to. Credentials go
-// to their home alone.
-func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth string, watch *watch) (*http.Response, error) {
+// to their home alone; atHome says whether the answer is from there.
+func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth string, watch *watch) (resp *http.Response, atHome bool, err error) {
 	for range maxRedirects {
 		var body *sending
 		if r.size > 0 {
 			b, err := r.body(ctx)
 			if err != nil {
-				return nil, final{err} // it has been tried as often as it is worth
+				return nil, false, final{err} // it has been tried as often as it is worth
 			}
 			body = &sending{ReadCloser: b, w: watch}
 		}
 		req, err := http.NewRequestWithContext(ctx, r.method, to.String(), nil)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if body != nil {
 			req.Body, req.ContentLength = body, r.size
@@ -287,24 +305,25 @@ func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth 
 			req.Header[k] = v
 		}
 		req.Header.Set("User-Agent", c.o.UserAgent)
-		if auth != "" && to.Scheme == home.Scheme && to.Host == home.Host {
+		atHome = to.Scheme == home.Scheme && to.Host == home.Host
+		if auth != "" && atHome {
 			req.Header.Set("Authorization", auth)
 		}
 		resp, err := c.http.Do(req)
 		if err != nil && body != nil && body.err.Load() != nil {
-			return nil, final{*body.err.Load()}
+			return nil, false, final{*body.err.Load()}
 		}
 		if err != nil {
-			return nil, transportError(err)
+			return nil, false, transportError(err)
 		}
 		next, err := c.redirect(r, resp, to)
 		if err != nil || next == nil {
-			return resp, err
+			return resp, atHome, err
 		}
 		resp.Body.Close()
 		to = next
 	}
-	return nil, fmt.Errorf("it redirects more than %d times", maxRedirects)
+	return nil, false, fmt.Errorf("it redirects more than %d times", maxRedirects)
 }
 
 // redirect gives where an answer leads, or nil.
