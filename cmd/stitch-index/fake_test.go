@@ -5,6 +5,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -81,6 +82,21 @@ func fakeBuildah() {
 		}
 		check(os.WriteFile(value("--digestfile"), []byte(said), 0o644))
 	}
+}
+
+// fakeKo stands for ko: it pushes an index of all platforms that it was asked
+// for, or of those that FAKE_BASE has.
+func fakeKo() {
+	value := func(flag string) string { return os.Args[slices.Index(os.Args, flag)+1] }
+	var specs []imagetest.Spec
+	for p := range strings.SplitSeq(value("--platform"), ",") {
+		if base := os.Getenv("FAKE_BASE"); base == "" || strings.Contains(base, p) {
+			specs = append(specs, imageFor(p))
+		}
+	}
+	digest, err := imagetest.PushIndex(os.Getenv("KO_DOCKER_REPO")+":"+value("--tags"), specs...)
+	check(err)
+	check(os.WriteFile(value("--image-refs"), []byte(os.Getenv("KO_DOCKER_REPO")+"@"+digest.String()+"\n"), 0o644))
 }
 
 func check(err error) {

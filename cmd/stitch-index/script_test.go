@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 		"stitch-index": func() { os.Exit(command.Main(program())) },
 		"make-image":   makeImage,
 		"buildah":      fakeBuildah,
+		"ko":           fakeKo,
 	})
 }
 
