@@ -114,7 +114,7 @@ func built(ctx context.Context, client *registry.Client, tool builder.Builder, r
 		return index.Source{}, exit.Failf("building %s: %s was pushed as %s, and now is %s", r.Leg.Name, r.Leg.Ref, said, ref.Digest).
 			Hint("does another run push to the same tag? give each its own --tag")
 	}
-	s := index.Source{Ref: ref.String(), Notes: r.Leg.Notes}
+	s := index.Source{Ref: ref.String()}
 	if len(r.Leg.Platforms) == 1 {
 		s.Platform = &r.Leg.Platforms[0]
 	}

@@ -57,7 +57,7 @@ func (c *config) flags(fs *flagset.Set) {
 	c.build.flags(fs)
 	fs.Group("Registry")
 	fs.Var(&c.insecure, "insecure-registry", "reach these `HOSTS` over plain HTTP; loopback is reached so without it; can be repeated")
-	fs.Duration(&c.timeout, "timeout", 10*time.Minute, "give up after this `TIME`")
+	fs.Duration(&c.timeout, "timeout", 10*time.Minute, "give up on the registry after this `TIME`; a build takes what it takes")
 	fs.Duration(&c.wait, "wait", 5*time.Second, "how much `TIME` a source may take to appear after its push")
 }
 

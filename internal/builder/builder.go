@@ -99,8 +99,6 @@ type Build struct {
 	// Collect reads what the steps left: their last lines, and files. A nil
 	// Collect means that the tool says nothing.
 	Collect func(lines []string) (Pushed, error)
-	// Notes are things that the user should know about the image.
-	Notes []string
 }
 
 // A Step is one command.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -373,6 +374,8 @@ func TestWhyABuildFailed(t *testing.T) {
 		"emulation":          {"buildah", []string{`STEP 2/3: RUN uname -m`, `exec container process "/bin/sh": Exec format error`, "Error: building at STEP: exit status 1"}, "this machine does not run programs of that platform: exit status 1 (exec container process", exit.Failed, "install emulation: docker run --privileged --rm tonistiigi/binfmt --install arm64"},
 		"a full disk":        {"docker", []string{"write /var/lib/docker/x: no space left on device"}, "the disk is full: exit status 1 (write", exit.Failed, "make room, for example with: docker system prune"},
 		"no docker daemon":   {"docker", []string{"ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"}, "its daemon cannot be reached", exit.Unreachable, "start Docker"},
+		"not in the group":   {"docker", []string{"permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get: dial unix /var/run/docker.sock: connect: permission denied"}, "its daemon does not let this user in", exit.Denied, "group docker"},
+		"another's daemon":   {"docker", []string{"permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get: dial unix /var/run/docker.sock: connect: permission denied"}, "its daemon does not let this user in", exit.Denied, "group docker"},
 		"no BuildKit":        {"buildkit", []string{"error: listing workers for Build: failed to list workers: Unavailable: connection error"}, "its daemon cannot be reached", exit.Unreachable, "start buildkitd"},
 		"no instance":        {"buildx", []string{`ERROR: failed to find driver "remote"`}, "its daemon cannot be reached", exit.Unreachable, "docker buildx ls"},
 		"a login":            {"buildah", []string{"Error: trying to reuse blob: unauthorized: authentication required"}, "a registry wants another login", exit.Denied, "buildah login registry.example"},
@@ -387,7 +390,7 @@ func TestWhyABuildFailed(t *testing.T) {
 			t.Fatal(err)
 		}
 		leg := Leg{Name: "linux/arm64", Platforms: list(t, "arm64"), Ref: "registry.example/app:v1_linux_arm64"}
-		err = b.explain(machine{}.host(), leg, &StepError{Step: Step{Argv: []string{c.builder}}, Tail: c.tail, Err: fmt.Errorf("exit status 1")})
+		err = b.explain(machine{}.host(), leg, &StepError{Step: Step{Argv: []string{c.builder}}, Tail: c.tail, Err: exitStatus1})
 		if !strings.Contains(err.Error(), c.want) || exit.CodeOf(err) != c.code {
 			t.Errorf("%s: %v, code %d", name, err, exit.CodeOf(err))
 		}
@@ -422,9 +425,12 @@ func TestTheHintThatAnEmulatorIsMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 		leg := Leg{Name: c.platform, Platforms: list(t, c.platform), Ref: "r.example/a:v1"}
-		err = b.explain(c.machine.host(), leg, &StepError{Step: Step{Argv: []string{"x"}}, Tail: []string{"subprocess exited with status 1"}, Err: fmt.Errorf("exit status 1")})
+		err = b.explain(c.machine.host(), leg, &StepError{Step: Step{Argv: []string{"x"}}, Tail: []string{"subprocess exited with status 1"}, Err: exitStatus1})
 		if got := strings.Contains(strings.Join(exit.HintsOf(err), " "), "no emulator for"); got != c.want {
 			t.Errorf("%s: %q", name, exit.HintsOf(err))
 		}
 	}
 }
+
+// exitStatus1 is the error of a command that ran and failed.
+var exitStatus1 = exec.Command("false").Run()

@@ -47,6 +47,14 @@ var symptoms = []symptom{
 		},
 	},
 	{
+		words: []string{"permission denied while trying to connect to the docker daemon", "dial unix /var/run/docker.sock: connect: permission denied"},
+		cause: "its daemon does not let this user in",
+		code:  exit.Denied,
+		hints: func(Builder, Leg) []string {
+			return []string{"add the user to the group docker, or use a builder that needs no daemon: --builder buildah"}
+		},
+	},
+	{
 		words: []string{"cannot connect to the docker daemon", "error during connect:", "failed to connect to the docker api", "failed to ping docker", "dial unix /var/run/docker.sock"},
 		cause: "its daemon cannot be reached",
 		code:  exit.Unreachable,
@@ -129,16 +137,9 @@ func lacksEmulator(h Host, leg Leg) bool {
 
 // explain makes of a failed command an error that says what to do.
 func (b Builder) explain(h Host, leg Leg, e *StepError) error {
-	program := e.Step.Argv[0]
-	if errors.Is(e.Err, exec.ErrNotFound) || errors.Is(e.Err, fs.ErrNotExist) && e.Tail == nil {
-		x := exit.Failf("starting %s: it was not found", program)
-		switch {
-		case b.Remedy != "":
-			x.Hint("%s", b.Remedy)
-		case strings.ContainsRune(program, filepath.Separator) && !filepath.IsAbs(program):
-			x.Hint("the command runs in the folder %s; write its path from there, or the whole path", e.Step.Dir)
-		}
-		return x
+	var exited *exec.ExitError
+	if !errors.As(e.Err, &exited) {
+		return b.unstarted(h, e)
 	}
 	for _, s := range symptoms {
 		line := find(e.Tail, s.words)
@@ -159,6 +160,34 @@ func (b Builder) explain(h Host, leg Leg, e *StepError) error {
 		}
 	}
 	return x
+}
+
+// unstarted explains a command that did not even start.
+func (b Builder) unstarted(h Host, e *StepError) error {
+	program := e.Step.Argv[0]
+	path := program
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(e.Step.Dir, path)
+	}
+	switch {
+	case errors.Is(e.Err, exec.ErrNotFound), errors.Is(e.Err, fs.ErrNotExist) && !h.Exists(path):
+		x := exit.Failf("starting %s: it was not found", program)
+		if b.Remedy != "" {
+			return x.Hint("%s", b.Remedy)
+		}
+		if path != program && strings.ContainsRune(program, filepath.Separator) {
+			x.Hint("the command runs in the folder %s; write its path from there, or the whole path", e.Step.Dir)
+		}
+		return x
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return exit.Failf("starting %s: the interpreter that its first line names was not found", program).Hint("install it, or name another, such as #!/bin/sh")
+	case errors.Is(e.Err, fs.ErrPermission):
+		return exit.Failf("starting %s: it may not be executed", program).Hint("chmod +x %s", program)
+	case strings.Contains(e.Err.Error(), "exec format error"):
+		return exit.Failf("starting %s: it is no program of this machine, and no script whose first line names an interpreter", program).
+			Hint("begin a script with #!/bin/sh, or write sh %s", program)
+	}
+	return exit.Failf("starting %s: %w", program, e)
 }
 
 // find gives the last line that has one of the words, shortened.

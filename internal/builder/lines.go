@@ -2,6 +2,7 @@ package builder
 
 import (
 	"bytes"
+	"regexp"
 	"sync"
 )
 
@@ -47,7 +48,12 @@ func (l *lines) end() {
 	}
 }
 
+// styling is what tools colour their output with, and move the cursor with
+// (ECMA-48, section 5.4). It says nothing in a log.
+var styling = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]`)
+
 func (l *lines) add(s string) {
+	s = styling.ReplaceAllString(s, "")
 	if s == "" {
 		return
 	}

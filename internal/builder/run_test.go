@@ -75,7 +75,7 @@ func start(t *testing.T, ctx context.Context, r Request, jobs int, keepGoing boo
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Runner{Builder: b, Host: machine{}.host(), Jobs: jobs, KeepGoing: keepGoing, Environ: os.Environ(), Watcher: w}.Run(ctx, legs)
+	return Runner{Builder: b, Host: Host{Exists: func(p string) bool { _, err := os.Stat(p); return err == nil }}, Jobs: jobs, KeepGoing: keepGoing, Environ: os.Environ(), Watcher: w}.Run(ctx, legs)
 }
 
 func TestCustomCommandSeesSkaffoldsEnvironment(t *testing.T) {
@@ -219,15 +219,28 @@ func TestADaemonThatStaysDoesNotHoldUsUp(t *testing.T) {
 	}
 }
 
-func TestACommandThatIsNotThere(t *testing.T) {
-	for command, hint := range map[string]string{
-		"no-such-program-here": "",
-		"./build.sh":           "the command runs in the folder ",
+func TestACommandThatDoesNotStart(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"locked": "#!/bin/sh\n", "no-interpreter": "#!/no/such/shell\n", "no-script": "echo\n"} {
+		mode := os.FileMode(0o755)
+		if name == "locked" {
+			mode = 0o644
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for command, want := range map[string][2]string{
+		"no-such-program-here": {"it was not found", ""},
+		"./build.sh":           {"it was not found", "the command runs in the folder " + dir},
+		"./locked":             {"it may not be executed", "chmod +x ./locked"},
+		"./no-interpreter":     {"the interpreter that its first line names was not found", "install it"},
+		"./no-script":          {"it is no program of this machine, and no script whose first line names an interpreter", "begin a script with #!/bin/sh, or write sh ./no-script"},
 	} {
 		r := script(t, "amd64", "")
-		r.Command = []string{command}
+		r.Context, r.Command = dir, []string{command}
 		_, err := start(t, t.Context(), r, 1, false, &recorder{})
-		if err == nil || err.Error() != "starting "+command+": it was not found" || !strings.HasPrefix(strings.Join(exit.HintsOf(err), ""), hint) {
+		if err == nil || err.Error() != "starting "+command+": "+want[0] || !strings.HasPrefix(strings.Join(exit.HintsOf(err), ""), want[1]) {
 			t.Errorf("%s: %v %q", command, err, exit.HintsOf(err))
 		}
 	}
@@ -238,7 +251,7 @@ func TestLines(t *testing.T) {
 	for _, size := range []int{1, 7, 1 << 20} {
 		var got []string
 		l := &lines{each: func(s string) { got = append(got, s) }}
-		in := "one\ntwo\r\nthree\rfour\n\n" + long + "\nlast"
+		in := "one\n\x1b[36;1mtwo\x1b[0m\r\nthree\rfour\x1b[K\n\n\x1b[2A\n" + long + "\nlast"
 		for len(in) > 0 {
 			n := min(size, len(in))
 			l.Write([]byte(in[:n]))
