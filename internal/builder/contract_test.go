@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
@@ -193,25 +194,38 @@ func TestCommandsFollowTheMachine(t *testing.T) {
 	}
 }
 
-// What a tool says of its work, as it was recorded, and the digest in it.
+// recorded gives what a tool printed or wrote when it was run.
+func recorded(t *testing.T) map[string]string {
+	t.Helper()
+	a, err := txtar.ParseFile(filepath.Join("testdata", "recorded.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := map[string]string{}
+	for _, f := range a.Files {
+		m[f.Name] = string(f.Data)
+	}
+	return m
+}
+
+// What a tool says of its work, and the digest in it.
 func TestWhatToolsReport(t *testing.T) {
+	says := recorded(t)
 	const digest = "sha256:5a0f6f1d3a0f7f1c6cbb4dc2ac7d1bc7a2b1b3f4d5e6f708192a3b4c5d6e7f80"
 	for name, c := range map[string]struct {
-		lines []string
-		file  string // in the leg's folder
-		text  string
+		text   string
+		file   string // in the leg's folder; empty: it is printed
+		digest string
 	}{
-		"docker": {lines: []string{
-			"The push refers to repository [127.0.0.1:5000/app]", "5f70bf18a086: Layer already exists",
-			"v1_linux_amd64: digest: " + digest + " size: 528",
-		}},
-		"buildx":   {file: "metadata.json", text: `{"buildx.build.ref":"c/c0/x","containerimage.config.digest":"sha256:` + strings.Repeat("1", 64) + `","containerimage.digest":"` + digest + `","image.name":"127.0.0.1:5000/app:v1_linux_amd64"}`},
-		"buildkit": {file: "metadata.json", text: `{"containerimage.config.digest":"sha256:` + strings.Repeat("1", 64) + `","containerimage.descriptor":{"digest":"` + digest + `"},"containerimage.digest":"` + digest + `"}`},
-		"buildah":  {file: "digest", text: digest},
-		"kaniko":   {file: "digest", text: digest},
-		"ko":       {file: "refs", text: "127.0.0.1:5000/app@" + digest + "\n127.0.0.1:5000/app@sha256:" + strings.Repeat("2", 64) + "\n"},
-		"pack":     {lines: []string{"[exporter] Saving 127.0.0.1:5000/app:v1_linux_amd64...", "[exporter] *** Images (" + digest + "):", "[exporter]       127.0.0.1:5000/app:v1_linux_amd64", "Successfully built image 127.0.0.1:5000/app:v1_linux_amd64"}},
-		"gcb":      {lines: []string{"v1: digest: sha256:" + strings.Repeat("3", 64) + " size: 528", "DONE", digest}},
+		"docker":   {says["reports/docker"], "", "sha256:740e7d625de30a9daca4ded22c4f6eda592b87b03bd9b7e268a5a0b6bd773258"},
+		"buildx":   {says["reports/buildx"], "metadata.json", "sha256:1ac1f05a24e92294c9a054348cff78dc671860007755d05a1a6f3fef1f887da6"},
+		"buildkit": {says["reports/buildkit"], "metadata.json", "sha256:21f53f69a6b4753d7df8f2121efd15a2c1f448b24d4fd75780eb23fe975478ae"},
+		"buildah":  {says["reports/buildah"], "digest", "sha256:9cdc4cd013b0abd5f9daac6397225380527991d2e3afa2c993d476dd309dbc7f"},
+		"ko":       {says["reports/ko"], "refs", "sha256:7f4a3d461d4ab50b76976f9020c74a2aba38db88fa1eafaef0543530b342a99a"},
+		// from their documents and code
+		"kaniko": {digest, "digest", digest},
+		"pack":   {"[exporter] Saving 127.0.0.1:5000/app:v1_linux_amd64...\n[exporter] *** Images (" + digest + "):\n[exporter]       127.0.0.1:5000/app:v1_linux_amd64\n", "", digest},
+		"gcb":    {"v1: digest: sha256:" + strings.Repeat("3", 64) + " size: 528\nDONE\n" + digest + "\n", "", digest},
 	} {
 		b, err := Lookup(name)
 		if err != nil {
@@ -224,10 +238,10 @@ func TestWhatToolsReport(t *testing.T) {
 			t.Fatal(err)
 		}
 		leg := legs[0]
-		write := func(text string) {
+		collect := func(text string) (Pushed, error) {
 			t.Helper()
 			if c.file == "" {
-				return
+				return leg.Collect(strings.Split(text, "\n"))
 			}
 			if err := os.MkdirAll(leg.Dir, 0o755); err != nil {
 				t.Fatal(err)
@@ -235,27 +249,70 @@ func TestWhatToolsReport(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(leg.Dir, c.file), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			return leg.Collect(nil)
 		}
 		if c.file != "" {
-			if _, err := leg.Collect(c.lines); err == nil {
+			if _, err := leg.Collect(nil); err == nil {
 				t.Errorf("%s: a report that is missing is no error", name)
 			}
 		}
-		write(c.text)
-		if got, err := leg.Collect(c.lines); err != nil || got != (Pushed{Digest: digest}) {
+		if got, err := collect(c.text); err != nil || got != (Pushed{Digest: c.digest}) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
-		write("{}")
-		if got, err := leg.Collect([]string{"other words"}); (err == nil) != (c.file == "") || got != (Pushed{}) {
+		if got, err := collect("{}"); (err == nil) != (c.file == "") || got != (Pushed{}) {
 			t.Errorf("%s: without a digest: %+v, %v", name, got, err)
 		}
 	}
 	for _, name := range []string{"jib-maven", "jib-gradle"} { // the registry says it
-		b, _ := Lookup(name)
+		b, err := Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		legs, err := b.Plan(plain(machine{}), t.TempDir())
 		if err != nil || legs[0].Collect != nil || len(legs) != 1 {
 			t.Errorf("%s: %+v, %v", name, legs, err)
 		}
+	}
+}
+
+// What tools said when they failed, and what is made of it.
+func TestRecordedFailures(t *testing.T) {
+	want := map[string]struct {
+		cause string
+		code  exit.Code
+	}{
+		"login":     {"a registry wants another login", exit.Denied},
+		"daemon":    {"its daemon cannot be reached", exit.Unreachable},
+		"instance":  {"its daemon cannot be reached", exit.Unreachable},
+		"plugin":    {"Docker's buildx plugin is missing", exit.Failed},
+		"plugin-20": {"Docker's buildx plugin is missing", exit.Failed},
+		"option":    {"it does not know what it was told to do", exit.Failed},
+		"disk":      {"the disk is full", exit.Failed},
+		"emulation": {"this machine does not run programs of that platform", exit.Failed},
+	}
+	n := 0
+	for name, text := range recorded(t) {
+		parts := strings.Split(name, "/")
+		if parts[0] != "failures" {
+			continue
+		}
+		n++
+		b, err := Lookup(parts[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := &lines{}
+		out.Write([]byte(text))
+		out.end()
+		leg := Leg{Name: "linux/arm64", Platforms: list(t, "arm64"), Ref: "registry.example/app:v1_linux_arm64"}
+		err = b.explain(machine{}.host(), leg, &StepError{Step: Step{Argv: []string{parts[1]}}, Tail: out.tail, Err: exitStatus1})
+		w := want[parts[2]]
+		if !strings.HasPrefix(err.Error(), "building linux/arm64 with "+parts[1]+": "+w.cause+": exit status 1 (") || exit.CodeOf(err) != w.code || len(exit.HintsOf(err)) == 0 {
+			t.Errorf("%s: %v, code %d, hints %q", name, err, exit.CodeOf(err), exit.HintsOf(err))
+		}
+	}
+	if n == 0 {
+		t.Error("nothing is recorded")
 	}
 }
 

@@ -63,7 +63,7 @@ var symptoms = []symptom{
 		},
 	},
 	{
-		words: []string{"buildkitd.sock: connect:", "could not connect to unix:", "failed to list workers", "listing workers for", "failed to find driver", "waiting for connection: context deadline exceeded"},
+		words: []string{"buildkitd.sock: connect:", "could not connect to unix:", "failed to list workers", "listing workers for", "failed to find driver", "no builder \"", "> [internal] waiting for connection"},
 		cause: "its daemon cannot be reached",
 		code:  exit.Unreachable,
 		hints: func(b Builder, _ Leg) []string {
