@@ -16,7 +16,10 @@ type Filter struct {
 	ReadyOnly   bool // leave out nodes that are not ready, or short of something
 }
 
-const leftVirtual = "virtual"
+const (
+	leftVirtual  = "virtual"
+	leftCordoned = "cordoned"
+)
 
 // A verdict is what a Filter says of one node.
 type verdict struct {
@@ -45,19 +48,22 @@ func (f *Filter) judge(n *Node) verdict {
 		return v
 	}
 	if n.Unschedulable && !f.tolerated(Taint{Key: cordonedTaint, Effect: "NoSchedule"}) {
-		v.leftOut = "cordoned"
+		v.leftOut = leftCordoned
 		return v
 	}
 	if n.NotReady {
 		v.note = "not ready"
 	}
 	for _, t := range n.Taints {
-		if !t.bars() || f.tolerated(t) || t.Key == cordonedTaint {
+		if !t.bars() || f.tolerated(t) {
 			continue
 		}
 		switch condition := conditionTaints[t.Key]; {
 		case t.Key == archLabel:
 			v.taints = append(v.taints, t)
+		case t.Key == cordonedTaint:
+			v.leftOut = leftCordoned
+			return v
 		case condition != "":
 			v.note = condition
 		default:

@@ -90,6 +90,7 @@ func TestSmallClusterIsReadWhole(t *testing.T) {
 		clustertest.Node("a", "linux", "amd64"),
 		clustertest.Node("b", "linux", "arm64", arm),
 		clustertest.Node("c", "linux", "arm64", clustertest.Cordoned),
+		clustertest.Node("c-by-taint", "linux", "arm64", clustertest.Taint("node.kubernetes.io/unschedulable:NoSchedule")),
 		clustertest.Node("d", "linux", "s390x", clustertest.NotReady),
 		clustertest.Node("v", "", "", clustertest.Label("type", "virtual-kubelet"), clustertest.Reports("linux", "amd64")),
 		clustertest.Node("w", "windows", "amd64", clustertest.Taint("gpu:PreferNoSchedule")),
@@ -107,7 +108,7 @@ note: 1 linux/s390x not ready (d)
 out: 1  without an architecture in labels and status (z)
 out: 1 linux/amd64 tainted node-role.kubernetes.io/control-plane:NoSchedule (cp)
 out: 1 linux/amd64 virtual (v)
-out: 1 linux/arm64 cordoned (c)
+out: 2 linux/arm64 cordoned (c)
 windows/amd64 1`
 	if d := cmp.Diff(want, ask(t, srv, Query{})); d != "" {
 		t.Error(d)
