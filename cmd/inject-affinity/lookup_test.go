@@ -61,6 +61,12 @@ func TestEachImageIsLookedUpOnce(t *testing.T) {
 		t.Errorf("%d manifests were asked for, want 2", n)
 	}
 
+	// An artifacts file without platforms, as Skaffold writes it: the built image's registry is asked.
+	out, errs, code = inject(t, "kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: app\n", "--image", "app="+host+"/a:1")
+	if code != 0 || !strings.Contains(out, "- arm64\n") || !strings.Contains(out, "image: "+host+"/a:1\n") {
+		t.Errorf("without platforms: code %d\n%s%s", code, out, errs)
+	}
+
 	manifests.Store(0)
 	if _, errs, code = inject(t, in.String(), "--image", "built=r/built:1;linux/arm64", "--offline"); code != 1 || manifests.Load() != 0 {
 		t.Errorf("--offline: code %d, %d requests\n%s", code, manifests.Load(), errs)

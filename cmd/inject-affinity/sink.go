@@ -17,9 +17,10 @@ type sink struct {
 	stdout             io.Writer
 	spool              spool
 
-	file   *atomicfile.File // being written
+	source source
+	passed int64            // bytes of source before the first chunk with an edit
+	file   *atomicfile.File // being written; nil before the first edit
 	buffer *bufio.Writer    // of file
-	edited bool
 	staged []*atomicfile.File
 
 	differ *differ
@@ -32,25 +33,17 @@ func newSink(c *config, stdout io.Writer) *sink {
 }
 
 func (s *sink) begin(src source) error {
-	s.first, s.edited = true, false
+	s.first, s.source, s.passed = true, src, 0
 	switch {
 	case s.diff:
 		s.differ = &differ{w: &s.spool, name: src.name}
-	case s.write:
-		if src.path == "" {
-			return exit.Usagef("flag --write: standard input cannot be written in place")
-		}
-		f, err := atomicfile.Create(src.path)
-		if err != nil {
-			return err
-		}
-		s.file, s.buffer = f, bufio.NewWriter(f)
+	case s.write && src.path == "":
+		return exit.Usagef("flag --write: standard input cannot be written in place")
 	}
 	return nil
 }
 
 func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
-	s.edited = s.edited || len(edits) > 0
 	first := s.first
 	s.first = false
 	switch {
@@ -59,7 +52,7 @@ func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
 	case s.diff:
 		return s.differ.chunk(c.Bytes, edits)
 	case s.write:
-		return c.Apply(s.buffer, edits)
+		return s.rewrite(c, edits)
 	}
 	if first && s.last != 0 { // several files make one stream
 		if err := s.separate(&c, edits); err != nil {
@@ -73,6 +66,31 @@ func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
 		}
 	}
 	return c.Apply(&s.spool, edits)
+}
+
+// rewrite writes a chunk of a file in place. A file without an edit is not
+// touched: the first edit starts the new one with what came before it.
+func (s *sink) rewrite(c manifest.Chunk, edits []manifest.Edit) error {
+	if s.file == nil && len(edits) == 0 {
+		s.passed += int64(len(c.Bytes))
+		return nil
+	}
+	if s.file == nil {
+		var err error
+		if s.file, err = atomicfile.Create(s.source.path); err != nil {
+			return err
+		}
+		s.buffer = bufio.NewWriterSize(s.file, bufferSize)
+		old, err := s.source.open()
+		if err != nil {
+			return err
+		}
+		defer old.Close()
+		if _, err := io.CopyN(s.buffer, old, s.passed); err != nil {
+			return exit.Failf("reading %s again: %w", s.source.name, err)
+		}
+	}
+	return c.Apply(s.buffer, edits)
 }
 
 // separate puts a document marker between two files, and takes the byte order
@@ -99,14 +117,9 @@ func (s *sink) end() error {
 	switch {
 	case s.diff:
 		return s.differ.end()
-	case s.write:
-		f := s.file
+	case s.file != nil:
+		s.staged = append(s.staged, s.file)
 		s.file = nil
-		if !s.edited {
-			f.Abort()
-			return nil
-		}
-		s.staged = append(s.staged, f)
 		return s.buffer.Flush()
 	}
 	return nil

@@ -153,9 +153,12 @@ func list(v any) []any {
 }
 
 var modelPaths = map[string][]string{
-	"v1 Pod": {"spec"}, "apps Deployment": {"spec", "template", "spec"}, "batch Job": {"spec", "template", "spec"},
-	"batch CronJob": {"spec", "jobTemplate", "spec", "template", "spec"}, "v1 PodTemplate": {"template", "spec"},
+	"v1 Pod": {"spec"}, "v1 PodTemplate": {"template", "spec"}, "batch CronJob": {"spec", "jobTemplate", "spec", "template", "spec"},
+	"v1 ReplicationController": templated, "apps Deployment": templated, "apps StatefulSet": templated, "apps DaemonSet": templated, "apps ReplicaSet": templated,
+	"extensions Deployment": templated, "extensions DaemonSet": templated, "extensions ReplicaSet": templated, "batch Job": templated, "argoproj.io Rollout": templated, "serving.knative.dev Service": templated,
 }
+
+var templated = []string{"spec", "template", "spec"}
 
 // pinned edits an object of the model as the text should be edited.
 func pinned(obj any) {

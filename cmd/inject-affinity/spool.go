@@ -16,7 +16,10 @@ type spool struct {
 	buffer *bufio.Writer // of file
 }
 
-const spoolLimit = 4 << 20
+const (
+	spoolLimit = 4 << 20
+	bufferSize = 256 << 10
+)
 
 func (s *spool) Write(p []byte) (int, error) {
 	if s.file == nil {
@@ -28,7 +31,7 @@ func (s *spool) Write(p []byte) (int, error) {
 			return 0, fmt.Errorf("spooling the result: %w", err)
 		}
 		os.Remove(f.Name()) // where the system lets go of a file that is open, a kill leaves nothing
-		s.file, s.buffer = f, bufio.NewWriterSize(f, 256<<10)
+		s.file, s.buffer = f, bufio.NewWriterSize(f, bufferSize)
 		if _, err := s.mem.WriteTo(s.buffer); err != nil {
 			return 0, fmt.Errorf("spooling the result: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/manifest"
 )
 
@@ -118,10 +119,32 @@ func (in *injector) batch(ctx context.Context, chunks []manifest.Chunk, read *ma
 	var out []findings
 	for _, d := range docs {
 		f, err := in.document(ctx, d)
+		if err == nil && d.Odd() && len(f.edits) > 0 {
+			err = in.doubtful(ctx, d, f, read)
+		}
 		if err != nil {
 			return out, err
 		}
 		out = append(out, f)
 	}
 	return out, readErr
+}
+
+// doubtful looks at the result of edits to an odd document: it has to read as
+// one with the same workloads that lack nothing.
+func (in *injector) doubtful(ctx context.Context, d *manifest.Document, f findings, read *manifest.Reader) error {
+	c, err := d.Edited(f.edits)
+	if err != nil {
+		return err
+	}
+	again, err := read.Read(c)
+	if err == nil {
+		var g findings
+		if g, err = in.document(ctx, again); err == nil && len(g.edits) == 0 && len(g.workloads) == len(f.workloads) {
+			return nil
+		}
+	}
+	line := f.workloads[0].Line
+	return exit.Failf("line %d: %s %s is written in a way that cannot be edited", line, f.workloads[0].Kind, f.workloads[0].Name).At("", line, 0).
+		Hint("write it in plain block style; yq -i . FILE does")
 }

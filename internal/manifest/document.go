@@ -23,6 +23,7 @@ type Document struct {
 	bare  map[*node]int      // aliases of a node that edits replace by text
 
 	resources *node // the document, if it is a ResourceList
+	odd       bool  // scan was not sure of it
 }
 
 // A Workload is an object that holds a PodSpec.
@@ -65,7 +66,8 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 	if err := refuse(c); err != nil {
 		return nil, err
 	}
-	roots, err := parse(c, &r.arena)
+	roots, odd, err := parse(c, &r.arena)
+	d.odd = odd
 	if err != nil {
 		return nil, template(c, err)
 	}
@@ -87,24 +89,26 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 	return d, nil
 }
 
-// parse picks the parser. What starts with a brace may be JSON or YAML.
-func parse(c Chunk, a *arena) ([]*node, error) {
+// parse picks the parser. What starts with a brace may be JSON or YAML. What
+// neither encoding/json nor scan reads is odd.
+func parse(c Chunk, a *arena) (roots []*node, odd bool, err error) {
 	from, ok := startsJSON(c.Bytes)
 	if !ok {
 		if roots, ok := scan(c, a); ok {
-			return roots, nil
+			return roots, false, nil
 		}
-		return parseYAML(c)
+		roots, err = parseYAML(c)
+		return roots, true, err
 	}
-	roots, err := parseJSON(c, from)
-	if err == nil {
-		return roots, nil
+	if roots, err = parseJSON(c, from); err == nil {
+		return roots, false, nil
 	}
-	roots, err2 := parseYAML(c)
-	if rest := bytes.TrimLeft(c.Bytes[from+1:], " \t\r\n"); err2 != nil && bytes.HasPrefix(rest, []byte(`"`)) {
-		return nil, err
+	jsonErr := err
+	roots, err = parseYAML(c)
+	if rest := bytes.TrimLeft(c.Bytes[from+1:], " \t\r\n"); err != nil && bytes.HasPrefix(rest, []byte(`"`)) {
+		err = jsonErr
 	}
-	return roots, err2
+	return roots, true, err
 }
 
 // fewKeys is up to where comparing each key with each is faster than a map.
@@ -266,6 +270,17 @@ func (d *Document) workload(obj, spec, parent *node, path string) error {
 type Edit struct {
 	At, Del int // offset and number of the bytes that go
 	Text    string
+}
+
+// Odd reports whether the document is written in a way in which not everything
+// is what it seems, so that the result of edits to it is to be looked at.
+func (d *Document) Odd() bool { return d.odd }
+
+// Edited gives the document's chunk with edits.
+func (d *Document) Edited(edits []Edit) (Chunk, error) {
+	var b bytes.Buffer
+	err := d.chunk.Apply(&b, edits)
+	return Chunk{Bytes: b.Bytes(), Line: d.chunk.Line}, err
 }
 
 // Asked gives how many edits were asked for so far.

@@ -56,7 +56,7 @@ type Setting struct {
 // FunctionConfig gives the settings of a ResourceList: the data of a ConfigMap,
 // or the spec of another object. ok is false for a chunk that is none.
 func FunctionConfig(c Chunk) (settings []Setting, ok bool, err error) {
-	roots, err := parse(c, &arena{})
+	roots, _, err := parse(c, &arena{})
 	if err != nil {
 		return nil, false, err
 	}
