@@ -9,14 +9,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -29,6 +27,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/polyarch/polyarch/bench/internal/turns"
 	"github.com/polyarch/polyarch/test/e2e/cluster"
 	"github.com/polyarch/polyarch/test/e2e/tool"
 )
@@ -53,9 +52,8 @@ type contender struct {
 }
 
 type measure struct {
-	wall   time.Duration
-	bytes  int64
-	memory int64 // peak resident, in bytes
+	turns.Cost
+	bytes int64
 }
 
 func bench(ctx context.Context, sizes string, runs int) error {
@@ -73,7 +71,7 @@ func bench(ctx context.Context, sizes string, runs int) error {
 	if err != nil {
 		return err
 	}
-	contenders, err := build(ctx, dir, kubeconfig)
+	measuring, contenders, err := build(ctx, dir, kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -88,13 +86,13 @@ func bench(ctx context.Context, sizes string, runs int) error {
 			return err
 		}
 		have = n
-		load := loadAverage()
+		load := turns.LoadAverage()
 		for i := range contenders {
 			contenders[i].runs = nil
 		}
 		for r := range runs + 1 {
 			for i := range contenders {
-				m, err := run(ctx, p, contenders[i].argv)
+				m, err := run(ctx, p, measuring, contenders[i].argv)
 				if err != nil {
 					return err
 				}
@@ -134,34 +132,27 @@ func between(kubeconfig, dir string) (*proxy, string, error) {
 	return p, path, clientcmd.WriteToFile(*config, path)
 }
 
-func build(ctx context.Context, dir, kubeconfig string) ([]contender, error) {
+func build(ctx context.Context, dir, kubeconfig string) (measuring string, cs []contender, err error) {
 	kubectl, err := tool.Kubectl.Build(ctx, logf)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	detect, whole := filepath.Join(dir, "detect-arch"), filepath.Join(dir, "wholelist")
 	if err := tool.BuildOurs(ctx, "detect-arch", detect); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	_, here, _, _ := runtime.Caller(0)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir, "./wholelist", "./measure")
-	cmd.Dir = filepath.Dir(here)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building wholelist and measure: %w\n%s", err, out)
+	if measuring, err = turns.Build(ctx, dir, "./wholelist"); err != nil {
+		return "", nil, err
 	}
 	list := []string{kubectl, "--kubeconfig", kubeconfig, "get", "nodes"}
 	ours := []string{detect, "--kubeconfig", kubeconfig, "--quiet"}
-	contenders := []contender{
+	return measuring, []contender{
 		{name: "`kubectl get nodes -o json`", argv: slices.Concat(list, []string{"-o", "json"})},
 		{name: "`kubectl get nodes -L kubernetes.io/arch`", argv: slices.Concat(list, []string{"-L", "kubernetes.io/arch"})},
 		{name: "client-go, typed list", argv: []string{whole, kubeconfig}},
 		{name: "`detect-arch --report`", argv: slices.Concat(ours, []string{"--report", filepath.Join(dir, "report.json")})},
 		{name: "**`detect-arch`**", argv: ours},
-	}
-	for i := range contenders {
-		contenders[i].argv = slices.Insert(contenders[i].argv, 0, filepath.Join(dir, "measure"))
-	}
-	return contenders, nil
+	}, nil
 }
 
 // nodes makes the nodes from a number up to another: two of three amd64, the
@@ -182,54 +173,26 @@ func nodes(from, to int) []*corev1.Node {
 	return all
 }
 
-func run(ctx context.Context, p *proxy, argv []string) (measure, error) {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	var errs strings.Builder
-	cmd.Stderr = &errs
+func run(ctx context.Context, p *proxy, measuring string, argv []string) (measure, error) {
 	before := p.bytes.Load()
-	out, err := cmd.Output()
-	if err != nil {
-		return measure{}, fmt.Errorf("running %s: %w\n%s", strings.Join(argv, " "), err, errs.String())
-	}
-	m := measure{bytes: p.bytes.Load() - before}
-	if _, err := fmt.Sscan(string(out), &m.wall, &m.memory); err != nil {
-		return m, fmt.Errorf("reading what measure printed, %q: %w", out, err)
-	}
-	return m, nil
+	cost, err := turns.Run(ctx, measuring, argv)
+	return measure{cost, p.bytes.Load() - before}, err
 }
 
 func table(n, runs int, load string, contenders []contender) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%d nodes, medians of %d runs in turn, load average %s on %d cores before:\n\n", n, runs, load, runtime.NumCPU())
 	b.WriteString("| | bytes received | wall | peak memory | wall, to `kubectl … -o json` |\n|---|--:|--:|--:|--:|\n")
-	base := median(contenders[0].runs, func(m measure) time.Duration { return m.wall })
+	base := turns.Median(contenders[0].runs, func(m measure) time.Duration { return m.Wall })
 	for _, c := range contenders {
-		wall := median(c.runs, func(m measure) time.Duration { return m.wall })
+		wall := turns.Median(c.runs, func(m measure) time.Duration { return m.Wall })
 		fmt.Fprintf(&b, "| %s | %s | %.2f s | %.0f MB | %.3f |\n", c.name,
-			mega(median(c.runs, func(m measure) int64 { return m.bytes })), wall.Seconds(),
-			float64(median(c.runs, func(m measure) int64 { return m.memory }))/1e6, wall.Seconds()/base.Seconds())
+			mega(turns.Median(c.runs, func(m measure) int64 { return m.bytes })), wall.Seconds(),
+			float64(turns.Median(c.runs, func(m measure) int64 { return m.Memory }))/1e6, wall.Seconds()/base.Seconds())
 	}
 	return b.String()
 }
 
 func mega(n int64) string { return fmt.Sprintf("%.2f MB", float64(n)/1e6) }
-
-func median[T cmp.Ordered](runs []measure, get func(measure) T) T {
-	var all []T
-	for _, m := range runs {
-		all = append(all, get(m))
-	}
-	slices.Sort(all)
-	return all[len(all)/2]
-}
-
-func loadAverage() string {
-	b, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return "unknown"
-	}
-	load, _, _ := strings.Cut(string(b), " ")
-	return load
-}
 
 func logf(format string, args ...any) { fmt.Fprintf(os.Stderr, "nodes: "+format+"\n", args...) }
