@@ -87,11 +87,11 @@ func TestArguments(t *testing.T) {
 		want string
 	}{
 		"flags": {
-			[]string{"POLYARCH_FLAG_NAME=$(touch x) `id` \"a\" 'b' * ; --json", "POLYARCH_FLAG_EMPTY=", "POLYARCH_FLAG_DRY_RUN=true", "POLYARCH_FLAG_RUNNER=linux/arm64=a,b\ndefault=c"},
+			[]string{"POLYARCH_FLAG_NAME=$(touch x) `id` \"a\" 'b' * ; --json", "POLYARCH_FLAG_EMPTY=", "POLYARCH_FLAG_DRY_RUN= true", "POLYARCH_FLAG_RUNNER=linux/arm64=a,b\ndefault=c"},
 			"[--dry-run=true]\n[--name=$(touch x) `id` \"a\" 'b' * ; --json]\n[--runner=linux/arm64=a,b\ndefault=c]\n",
 		},
 		"words":                   {[]string{"POLYARCH_WORDS=a=linux/amd64, *\n$(id)"}, "[a=linux/amd64]\n[*]\n[$(id)]\n"},
-		"files":                   {[]string{`POLYARCH_FILES=["*.yaml","$(id)", "none*"]`}, "[a b.yaml]\n[c.yaml]\n[$(id)]\n[none*]\n"},
+		"files":                   {[]string{`POLYARCH_FILES= ["*.yaml","$(id)", "none*"]`}, "[a b.yaml]\n[c.yaml]\n[$(id)]\n[none*]\n"},
 		"one":                     {[]string{`POLYARCH_FILES=["a b.yaml"]`}, "[a b.yaml]\n"},
 		"command":                 {[]string{"POLYARCH_COMMAND=echo \"$PLATFORM\"\nexit 3"}, "[--]\n[sh]\n[-euc]\n[echo \"$PLATFORM\"\nexit 3]\n"},
 		"what earlier jobs built": {[]string{"POLYARCH_COLLECT=true"}, "[r@sha256:1=linux/amd64]\n[r@sha256:2=linux/arm64]\n"},
@@ -102,7 +102,7 @@ func TestArguments(t *testing.T) {
 		"it looks":                {[]string{"POLYARCH_FLAG_WRITE=true", "POLYARCH_FLAG_CHECK=true"}, "[--check=true]\n"},
 		"a child pipeline":        {[]string{"POLYARCH_FLAG_CHILD_PIPELINE=p.yml", "POLYARCH_FLAG_CHILD_SCRIPT=make"}, "[--child-pipeline=p.yml]\n[--child-script=make]\n"},
 		"no child pipeline":       {[]string{"POLYARCH_FLAG_CHILD_PIPELINE=p.yml", "POLYARCH_FLAG_CHILD_SCRIPT="}, ""},
-		"no files, nothing to do": {[]string{"POLYARCH_FILES=[]", "POLYARCH_FLAG_NAME=x"}, ""},
+		"no files, nothing to do": {[]string{"POLYARCH_FILES= []", "POLYARCH_FLAG_NAME=x"}, ""},
 	} {
 		got := job(t, dir, append(c.env, path(t, fake))...)
 		if got.code != 0 || got.out != c.want {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,7 +205,7 @@ func TestComponentsSayWhatTheFlagsSay(t *testing.T) {
 			if fmt.Sprint(got.Default) != def || got.Description != in.Description || !slices.Equal(got.Options, in.Options) || got.Type == "boolean" != in.Bool {
 				t.Errorf("%s: input %s is %+v, the flag %q with %q", name, in.Name, got, in.Description, def)
 			}
-			if variables[variable(in.Name)] != "$[[ inputs."+in.Name+" ]]" {
+			if strconv.Quote(fmt.Sprint(variables[variable(in.Name)])) != componentValue(in) {
 				t.Errorf("%s: input %s does not reach the program", name, in.Name)
 			}
 			_, other := renamed[want.program+" "+in.Name]

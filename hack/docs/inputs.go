@@ -126,6 +126,15 @@ func childVariable(flag string) string {
 	return "POLYARCH_CHILD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// componentValue gives the value of a job's variable. GitLab refuses a truth value there, and
+// takes one for text if there is something beside it: the script takes the blank away again.
+func componentValue(in input) string {
+	if in.Bool {
+		return `" $[[ inputs.` + in.Name + ` ]]"`
+	}
+	return `"$[[ inputs.` + in.Name + ` ]]"`
+}
+
 // A block writes one kind of generated lines, without indentation.
 type block func(h []*help) []string
 
@@ -226,8 +235,11 @@ var blocks = map[string]block{
 	"child-with": func(h []*help) (out []string) {
 		for _, in := range inputs(h) {
 			value := "$" + childVariable(in.Name)
-			if in.Bool || in.Number || in.Options != nil {
+			switch {
+			case in.Bool || in.Number:
 				value = "$[[ inputs." + in.Name + " ]]"
+			case in.Options != nil:
+				value = quote("$[[ inputs." + in.Name + " ]]") // off is a truth value
 			}
 			out = append(out, in.Name+": "+value)
 		}
@@ -245,7 +257,7 @@ var blocks = map[string]block{
 	// variables of the GitLab job that runs the program
 	"component-variables": func(h []*help) (out []string) {
 		for _, in := range inputs(h) {
-			out = append(out, fmt.Sprintf(`%s: "$[[ inputs.%s ]]"`, variable(in.Name), in.Name))
+			out = append(out, variable(in.Name)+": "+componentValue(in))
 		}
 		return out
 	},

@@ -100,7 +100,7 @@ func TestRewriteYAML(t *testing.T) {
   # end
   # component-variables: one -mode -Looks two -jobs -color
   POLYARCH_FLAG_JOBS: "$[[ inputs.jobs ]]"
-  POLYARCH_FLAG_DRY_RUN: "$[[ inputs.dry-run ]]"
+  POLYARCH_FLAG_DRY_RUN: " $[[ inputs.dry-run ]]"
   POLYARCH_FLAG_TAG: "$[[ inputs.tag ]]"
   POLYARCH_FLAG_MODE: "$[[ inputs.mode ]]"
   # end
