@@ -13,7 +13,11 @@ packages=(
   buildah:1.28~
   docker.io:20.10~
   docker-registry:2.8~
+  rsync:3.2~
 )
+
+# Where node is not there already, by whatever way.
+command -v node >/dev/null && command -v npm >/dev/null || packages+=(nodejs:18~ npm:9~)
 
 die() {
   echo "install-e2e: $1" >&2
