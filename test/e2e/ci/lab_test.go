@@ -29,7 +29,6 @@ const version = "v0.0.0-e2e"
 
 // A lab is what all tests of this package share.
 type lab struct {
-	cluster  *cluster.ControlPlane
 	registry string // HOST:PORT
 	releases string // URL
 	command  string // the build command: the demo's cross-compiler
