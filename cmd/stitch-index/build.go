@@ -52,7 +52,7 @@ func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	client := c.client(env)
+	client := c.client(env, env.Log.Infof)
 	var sources []index.Source
 	for _, r := range results {
 		s, err := built(ctx, client, tool, r)

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
@@ -23,7 +21,12 @@ func stitch(ctx context.Context, env *command.Env, c *config, sources []index.So
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	r, err := index.Stitch(ctx, c.job(env, to, options, sources))
+	job := c.job(env, to, options, sources)
+	job.Meter = &index.Meter{}
+	w := watch(env, job.Meter)
+	job.Client = c.client(env, w.logf)
+	r, err := index.Stitch(ctx, job)
+	w.close()
 	if err != nil {
 		return err
 	}
@@ -42,7 +45,7 @@ func stitch(ctx context.Context, env *command.Env, c *config, sources []index.So
 
 func (c *config) job(env *command.Env, to destination, options index.Options, sources []index.Source) index.Job {
 	return index.Job{
-		Client:    c.client(env),
+		Client:    c.client(env, env.Log.Infof),
 		Sources:   sources,
 		Target:    to.repo,
 		Layout:    to.layout,
@@ -58,12 +61,12 @@ func (c *config) job(env *command.Env, to destination, options index.Options, so
 	}
 }
 
-func (c *config) client(env *command.Env) *registry.Client {
+func (c *config) client(env *command.Env, logf func(string, ...any)) *registry.Client {
 	return registry.New(registry.Options{
-		Keychain:  authn.DefaultKeychain,
+		Keychain:  registry.Keychain(env.Getenv),
 		Insecure:  c.insecure,
 		UserAgent: "stitch-index",
 		Wait:      c.wait,
-		Logf:      env.Log.Infof,
+		Logf:      logf,
 	})
 }

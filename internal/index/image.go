@@ -29,6 +29,7 @@ type Image struct {
 	configAt   v1.Descriptor
 	configText []byte
 	config     *config        // nil if it was not read
+	row        *Row           // nil if nobody looks
 	blobs      []*blob        // that the target was asked about
 	listed     *v1.Descriptor // as the index it comes from has it; nil if it comes from none
 }

@@ -18,8 +18,10 @@ func (s *stitching) read(ctx context.Context) ([]*Image, error) {
 	images := make([][]*Image, len(s.Sources))
 	g, ctx := errgroup.WithContext(ctx)
 	for n, src := range s.Sources {
+		row := s.Meter.row(src.Ref)
 		g.Go(func() (err error) {
 			images[n], err = s.readSource(ctx, src)
+			row.set(src.Ref, "read")
 			return err
 		})
 	}

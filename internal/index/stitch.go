@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -32,14 +31,8 @@ type Job struct {
 	// Hold is called before the first tag moves; the tags are moved, or moved
 	// back, before the function it returns is called. It may be nil.
 	Hold func() (release func())
-	// Meter counts while the work goes on. It may be nil.
+	// Meter says how far the work is while it goes on. It may be nil.
 	Meter *Meter
-}
-
-// A Meter counts what has been done. It may be read at any time.
-type Meter struct {
-	Read, Images      atomic.Int64 // images that were read, of how many
-	Copied, CopyBytes atomic.Int64 // bytes that were copied, of how many
 }
 
 // A Result is the index that was made.
@@ -105,6 +98,7 @@ func Stitch(ctx context.Context, j Job) (r *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Meter.settle(ordered(images))
 	if s.to != nil {
 		if err := s.transfer(ctx, images); err != nil {
 			return nil, err
@@ -114,6 +108,11 @@ func Stitch(ctx context.Context, j Job) (r *Result, err error) {
 		}
 		if err := s.to.finish(ctx, m, s.children(images)); err != nil {
 			return nil, err
+		}
+	}
+	for _, i := range images {
+		if i.row != nil {
+			i.row.set(i.Platform.String(), "done")
 		}
 	}
 	return &Result{Index: m, Images: ordered(images), Notes: s.notes}, nil

@@ -15,8 +15,8 @@ import (
 const (
 	// undoTime is how long moving tags back may take after a signal or a failure.
 	undoTime = 4 * time.Second
-	// landTime is how long the request that moves a single tag may still take
-	// after a signal.
+	// landTime is how long requests that move tags may still take after a
+	// signal.
 	landTime = 700 * time.Millisecond
 )
 
@@ -28,24 +28,30 @@ type move struct {
 	err    error
 }
 
-// moveOne stores a manifest under its only tag. A signal does not break the
-// request off: nobody could tell whether the tag has moved.
+// landing gives a context for requests that move tags: it goes on for a moment
+// after ctx ends. A request that is broken off may be carried out all the
+// same, and nobody could tell.
+func landing(ctx context.Context) (context.Context, context.CancelFunc) {
+	land, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(landTime):
+			cancel(context.Cause(ctx))
+		case <-land.Done():
+		}
+	})
+	return land, func() { stop(); cancel(nil) }
+}
+
+// moveOne stores a manifest under its only tag.
 func (p *pushing) moveOne(ctx context.Context, m *move) error {
-	defer p.hold()()
-	landing, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	if deadline, ok := ctx.Deadline(); ok {
-		var stop context.CancelFunc
-		landing, stop = context.WithDeadline(landing, deadline)
-		defer stop()
-	}
-	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(landTime, func() { cancel(context.Cause(ctx)) })
-	})()
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return p.moved(landing, m, p.client.PutManifest(landing, m.ref, m.m))
+	defer p.hold()()
+	ctx, cancel := landing(ctx)
+	defer cancel()
+	return p.moved(ctx, m, p.client.PutManifest(ctx, m.ref, m.m))
 }
 
 // moved settles a refusal: a tag that must not change is fine if it names the
@@ -63,7 +69,12 @@ func (p *pushing) moved(ctx context.Context, m *move, err error) error {
 // moveAll moves tags at once. Their manifests stand already. If a tag is
 // refused, those that have moved go back to what they were before.
 func (p *pushing) moveAll(ctx context.Context, moves []*move) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	defer p.hold()()
+	ctx, cancel := landing(ctx)
+	defer cancel()
 	var wg sync.WaitGroup
 	for _, m := range moves {
 		if m.before != m.m.Digest {

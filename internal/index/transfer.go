@@ -36,6 +36,7 @@ type blob struct {
 	asked sync.Once
 	err   error
 	text  []byte // its content, if that was read
+	row   *Row   // that it counts in; nil if nobody looks
 	early *early // nil: it is opened when it is sent
 }
 
@@ -163,8 +164,9 @@ func (s *stitching) count(images []*Image) {
 			default:
 				i.Transfer.Copied++
 				i.Transfer.Bytes += b.d.Size
-				if s.Meter != nil {
-					s.Meter.CopyBytes.Add(b.d.Size)
+				if b.row = i.row; b.row != nil {
+					b.row.copies.Add(b.d.Size)
+					b.row.set(i.Platform.String(), "copying")
 				}
 			}
 			counted[b] = true
@@ -186,8 +188,8 @@ func (s *stitching) openBlob(ctx context.Context, b *blob) (r io.ReadCloser, err
 	default:
 		r, err = b.from.open(ctx, b.d)
 	}
-	if err == nil && s.Meter != nil {
-		r = &metered{r, s.Meter}
+	if err == nil && b.row != nil {
+		r = &metered{r, b.row}
 	}
 	return r, err
 }
@@ -226,14 +228,3 @@ type upload interface {
 }
 
 var _ upload = (*registry.Upload)(nil)
-
-type metered struct {
-	io.ReadCloser
-	m *Meter
-}
-
-func (m *metered) Read(p []byte) (int, error) {
-	n, err := m.ReadCloser.Read(p)
-	m.m.Copied.Add(int64(n))
-	return n, err
-}

@@ -95,15 +95,10 @@ func (c *Client) session(ctx context.Context, repo Repository) (*session, error)
 	cred, ok := c.creds[repo]
 	c.mu.Unlock()
 	if !ok {
-		a, err := authn.Resolve(ctx, c.o.Keychain, repo)
-		var config *authn.AuthConfig
-		if err == nil {
-			config, err = authn.Authorization(ctx, a)
+		var err error
+		if cred, err = resolve(ctx, c.o.Keychain, repo); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, exit.Deniedf("reading the credential for %s: %w", repo.Host, err)
-		}
-		cred = *config
 	}
 	h := c.host(repo.Host)
 	c.mu.Lock()

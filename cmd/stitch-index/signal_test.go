@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/polyarch/polyarch/internal/imagetest"
+)
+
+// A SIGTERM at any request ends the program soon, with every tag right or
+// every tag as it was, and with results if and only if it says that it is done.
+func TestSIGTERMAtEveryRequest(t *testing.T) {
+	program, err := exec.LookPath("stitch-index") // this test binary, put there by testscript.Main
+	if err != nil {
+		program = filepath.Join(t.TempDir(), "stitch-index")
+		if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+	}
+	for _, tags := range []string{"v1", "v1,v2"} {
+		for n := 1; ; n++ {
+			g := imagetest.NewRegistry()
+			for _, p := range []string{"linux/amd64", "linux/arm64"} {
+				if _, err := imagetest.App(p, imagetest.Arch(p), "text").Push("registry.test/app:"+imagetest.Arch(p), remote.WithTransport(g)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var seen atomic.Int64
+			var cmd *exec.Cmd
+			signalled := make(chan time.Time, 1)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if seen.Add(1) == int64(n) {
+					cmd.Process.Signal(syscall.SIGTERM)
+					signalled <- time.Now()
+					time.Sleep(50 * time.Millisecond) // so that it arrives before the answer
+				}
+				g.ServeHTTP(w, r)
+			}))
+			host := strings.TrimPrefix(server.URL, "http://")
+			result := filepath.Join(t.TempDir(), "digest")
+			cmd = exec.Command(program, "--image", host+"/app", "--tag", tags, "--result", "image-digest="+result, host+"/app:amd64", host+"/app:arm64")
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			err := cmd.Wait()
+			server.Close()
+			moved := 0
+			for _, tag := range strings.Split(tags, ",") {
+				if g.Tag("app", tag) != "" {
+					moved++
+				}
+			}
+			_, missing := os.Stat(result)
+			code := cmd.ProcessState.ExitCode()
+			select {
+			case at := <-signalled:
+				if took := time.Since(at); took > 5*time.Second {
+					t.Errorf("%s, request %d: it ended %s after the signal", tags, n, took)
+				}
+			default:
+				if err != nil || moved != strings.Count(tags, ",")+1 {
+					t.Errorf("%s without a signal: %v\n%s", tags, err, stderr.String())
+				}
+				n = -1
+			}
+			switch {
+			case n < 0:
+			case code == 0 && (moved != strings.Count(tags, ",")+1 || missing != nil):
+				t.Errorf("%s, request %d: done, with %d tags moved, result: %v", tags, n, moved, missing)
+			case code == 143 && (moved != 0 || missing == nil || stdout.Len() > 0):
+				t.Errorf("%s, request %d: stopped, with %d tags moved, result: %v, standard output %q", tags, n, moved, missing, stdout.String())
+			case code != 0 && code != 143:
+				t.Errorf("%s, request %d: exit code %d\n%s", tags, n, code, stderr.String())
+			}
+			if n < 0 {
+				break
+			}
+		}
+	}
+}
