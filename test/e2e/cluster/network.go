@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"testing"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,3 +98,16 @@ func (t *thread) listen(address string) (l net.Listener, err error) {
 	})
 	return l, err
 }
+
+// Listen listens in the cluster's network, at Host for its pods.
+func (c *TwoArch) Listen(t testing.TB, port string) net.Listener {
+	t.Helper()
+	l, err := c.thread.listen(":" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// Host is this process as the cluster's pods see it.
+const Host = benchIP

@@ -38,8 +38,10 @@ func newBench(t *testing.T) *bench {
 	b.pushOurs(t)
 	b.pushKubectl(t)
 	b.pushKo(t)
+	b.pushGit(t)
+	b.Apply(t, b.namespace, registrySecret)
 	b.Apply(t, "", restricted)
-	for _, pattern := range []string{"tasks/*/*.yaml"} {
+	for _, pattern := range []string{"tasks/*/*.yaml", "catalog/pipeline/*/*.yaml"} {
 		b.install(t, b.namespace, pattern)
 		b.install(t, "restricted", pattern)
 	}

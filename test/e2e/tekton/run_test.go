@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,8 @@ import (
 )
 
 var (
-	taskRuns = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
+	pipelineRuns = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelineruns"}
+	taskRuns     = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
 )
 
 // A run is how a PipelineRun or a TaskRun ended.
@@ -53,6 +55,18 @@ func (r run) results() map[string]any {
 	return values
 }
 
+// param is a param of the run that is a string.
+func (r run) param(name string) string {
+	params, _, _ := unstructured.NestedSlice(r.object.Object, "spec", "params")
+	for _, item := range params {
+		param, _ := item.(map[string]any)
+		if value, ok := param["value"].(string); ok && param["name"] == name {
+			return value
+		}
+	}
+	return ""
+}
+
 // finished waits for the end of a run, and says how it went in the test's log if it failed.
 func (b *bench) finished(t *testing.T, resource schema.GroupVersionResource, name string) run {
 	t.Helper()
@@ -72,6 +86,23 @@ func (b *bench) finished(t *testing.T, resource schema.GroupVersionResource, nam
 		t.Fatalf("waiting for %s %s: %v", resource.Resource, name, err)
 	}
 	return r
+}
+
+// legs are the TaskRuns of a pipeline's task, oldest first.
+func (b *bench) legs(t *testing.T, pipelineRun, task string) []run {
+	t.Helper()
+	list, err := b.dynamic.Resource(taskRuns).Namespace(b.namespace).List(t.Context(), metav1.ListOptions{
+		LabelSelector: "tekton.dev/pipelineRun=" + pipelineRun + ",tekton.dev/pipelineTask=" + task,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs []run
+	for i := range list.Items {
+		runs = append(runs, runOf(&list.Items[i]))
+	}
+	slices.SortFunc(runs, func(x, y run) int { return strings.Compare(x.object.GetName(), y.object.GetName()) })
+	return runs
 }
 
 // logs are those of the pods of a run, by pod and container.

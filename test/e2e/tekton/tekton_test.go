@@ -19,6 +19,21 @@ func TestTekton(t *testing.T) {
 	b := newBench(t)
 	t.Run("restricted pods", func(t *testing.T) { b.in("restricted").restrictedPods(t) })
 	t.Run("results of eight platforms", func(t *testing.T) { b.in("restricted").eightPlatforms(t) })
+	s := b.newSource(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *source)
+	}{
+		{"build-multi-arch", b.buildMultiArch},
+		{"an amd64-only image", b.amd64Only},
+		{"a platform that no node has", b.platformThatNoNodeHas},
+		{"build-native", b.buildNative},
+		{"a leg that fails", b.failingLeg},
+		{"a cancelled run", b.cancelledRun},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
+		b.undeploy(t)
+	}
 }
 
 // restricted has the API server refuse pods that the restricted profile forbids.
@@ -90,6 +105,20 @@ spec:
 	if got := len(b.index(t, repo+":v1").Manifests); got != 8 {
 		t.Errorf("the index has %d manifests, want 8", got)
 	}
+}
+
+// digest is what the registry has under a tag.
+func (b *bench) digest(t *testing.T, repoTag string) string {
+	t.Helper()
+	ref, err := name.NewTag(b.Registry+"/"+repoTag, name.Insecure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptor, err := remote.Head(ref, remote.WithTransport(b.Transport), remote.WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return descriptor.Digest.String()
 }
 
 // index is what the registry has under a tag.
