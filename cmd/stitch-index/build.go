@@ -8,32 +8,42 @@ import (
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/index"
+	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// build builds all platforms and gives what to stitch. With --dry-run it says
-// what it would run.
-func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, error) {
+// build builds all platforms and gives what to stitch; remove is called when
+// that is done. With --dry-run it says what it would run.
+func build(ctx context.Context, env *command.Env, c *config) (sources []index.Source, remove func(), err error) {
 	repo, tags, err := c.target()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	request, err := c.build.request(env, repo, tags[0], c.insecure)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tool, err := c.build.choose(env, request)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	dir, err := os.MkdirTemp(tool.Scratch, "stitch-index-")
 	if err != nil && tool.Scratch != "" {
-		return nil, exit.Failf("building with %s: %w", tool.Name, err).Hint("%s", tool.Remedy)
+		return nil, nil, exit.Failf("building with %s: %w", tool.Name, err).Hint("%s", tool.Remedy)
 	}
 	if err != nil {
-		return nil, exit.Failf("making a folder for the builds: %w", err)
+		return nil, nil, exit.Failf("making a folder for the builds: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	remove = func() { os.RemoveAll(dir) }
+	if sources, err = buildIn(ctx, env, c, tool, request, dir); err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return sources, remove, nil
+}
+
+// buildIn is build in a folder for what the builds leave.
+func buildIn(ctx context.Context, env *command.Env, c *config, tool builder.Builder, request builder.Request, dir string) ([]index.Source, error) {
 	legs, err := tool.Plan(request, dir)
 	if err != nil {
 		return nil, err
@@ -55,6 +65,11 @@ func build(ctx context.Context, env *command.Env, c *config) ([]index.Source, er
 	client := c.client(env, env.Log.Infof)
 	var sources []index.Source
 	for _, r := range results {
+		if folder := r.Pushed.Layout; folder != "" && c.output != "" {
+			// from layout to layout: no registry has a part in it
+			sources = append(sources, source(layout.Name{Path: folder}.String(), r))
+			continue
+		}
 		s, err := built(ctx, client, tool, r)
 		if err != nil {
 			return nil, err
@@ -114,11 +129,15 @@ func built(ctx context.Context, client *registry.Client, tool builder.Builder, r
 		return index.Source{}, exit.Failf("building %s: %s was pushed as %s, and now is %s", r.Leg.Name, r.Leg.Ref, said, ref.Digest).
 			Hint("does another run push to the same tag? give each its own --tag")
 	}
-	s := index.Source{Ref: ref.String()}
+	return source(ref.String(), r), nil
+}
+
+func source(ref string, r builder.Result) index.Source {
+	s := index.Source{Ref: ref}
 	if len(r.Leg.Platforms) == 1 {
 		s.Platform = &r.Leg.Platforms[0]
 	}
-	return s, nil
+	return s
 }
 
 // noStitch checks what was built as if it were to be stitched, and reports it

@@ -39,7 +39,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.String(&c.image, "image", "", "the `REPOSITORY` of the index, HOST/PATH; HOST/PATH:TAG names a tag as well")
 	fs.Var(&c.tags, "tag", "`TAGS` of the index, separated by commas or blanks; can be repeated")
 	fs.String(&c.sourcesFile, "sources-file", "", "read more sources from `PATH`, - for standard input: one a line, a JSON array, or GitHub's toJSON(needs.JOB.outputs)")
-	fs.String(&c.output, "output", "", "write the index and its images to an OCI layout, `oci:PATH[:TAG]`, and push nothing")
+	fs.String(&c.output, "output", "", "write the index and its images to an OCI layout, `oci:PATH[:TAG]`, instead of to a registry")
 	fs.Bool(&c.append, "append", false, "keep the images that the first tag has now, except those of the sources' platforms")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing; with --platform, show the build commands and run none")
 	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image whose programs are for another platform than its config says: look at what it starts, at the folders of PATH as well, or trust it (then a declared platform is not compared with the config either)")
@@ -129,9 +129,13 @@ func run(ctx context.Context, env *command.Env, c *config) error {
 		return err
 	}
 	if len(c.build.platforms) > 0 {
-		built, err := build(ctx, env, c)
-		if err != nil || c.dryRun {
+		built, remove, err := build(ctx, env, c)
+		if err != nil {
 			return err
+		}
+		defer remove()
+		if c.dryRun {
+			return nil
 		}
 		sources = append(sources, built...)
 	}
