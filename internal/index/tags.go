@@ -66,25 +66,31 @@ func (p *pushing) moved(ctx context.Context, m *move, err error) error {
 	return err
 }
 
-// moveAll moves tags at once. Their manifests stand already. If a tag is
-// refused, those that have moved go back to what they were before.
-func (p *pushing) moveAll(ctx context.Context, moves []*move) error {
+// moveAll moves tags at once, those of children before those of the index:
+// distribution 2.8 takes a manifest for missing while it is stored a second
+// time. All manifests stand already. If a tag is refused, those that have moved
+// go back to what they were before.
+func (p *pushing) moveAll(ctx context.Context, children, tags []*move) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	defer p.hold()()
 	ctx, cancel := landing(ctx)
 	defer cancel()
-	var wg sync.WaitGroup
-	for _, m := range moves {
-		if m.before != m.m.Digest {
-			wg.Go(func() { m.err = p.client.PutManifest(ctx, m.ref, m.m) })
+	done := []*move{}
+	for _, moves := range [][]*move{children, tags} {
+		var wg sync.WaitGroup
+		for _, m := range moves {
+			if m.before != m.m.Digest {
+				wg.Go(func() { m.err = p.client.PutManifest(ctx, m.ref, m.m) })
+			}
 		}
-	}
-	wg.Wait()
-	for _, m := range moves {
-		if m.err != nil { // one of them is enough to say what happened
-			return p.moveBack(ctx, moves, m.err)
+		wg.Wait()
+		done = append(done, moves...)
+		for _, m := range moves {
+			if m.err != nil { // one of them is enough to say what happened
+				return p.moveBack(ctx, done, m.err)
+			}
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -55,19 +56,19 @@ func (p *pushing) putManifest(ctx context.Context, m *registry.Manifest) error {
 // that stores the index. Several move only when the index stands, and what
 // they were is looked up meanwhile, so that they can move back.
 func (p *pushing) finish(ctx context.Context, index *registry.Manifest, children []tagged) error {
-	moves := make([]*move, 0, len(p.tags)+len(children))
+	var tags, ofChildren []*move
 	for _, tag := range p.tags {
-		moves = append(moves, &move{ref: p.repo.Tag(tag), m: index})
+		tags = append(tags, &move{ref: p.repo.Tag(tag), m: index})
 	}
 	for _, c := range children {
-		moves = append(moves, &move{ref: p.repo.Tag(c.tag), m: c.m})
+		ofChildren = append(ofChildren, &move{ref: p.repo.Tag(c.tag), m: c.m})
 	}
-	if len(moves) == 1 {
-		return p.moveOne(ctx, moves[0])
+	if len(tags) == 1 && len(ofChildren) == 0 {
+		return p.moveOne(ctx, tags[0])
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.putManifest(gctx, index) })
-	for _, m := range moves {
+	for _, m := range slices.Concat(ofChildren, tags) {
 		g.Go(func() (err error) {
 			m.before, _, err = p.client.Head(gctx, m.ref)
 			return err
@@ -76,7 +77,7 @@ func (p *pushing) finish(ctx context.Context, index *registry.Manifest, children
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return p.moveAll(ctx, moves)
+	return p.moveAll(ctx, ofChildren, tags)
 }
 
 // writing is the target that is an OCI layout on disk.

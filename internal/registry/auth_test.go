@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -264,7 +265,9 @@ func TestNoWayFromTLSToPlainHTTP(t *testing.T) {
 			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
 		},
 	} {
-		server := httptest.NewTLSServer(answer)
+		server := httptest.NewUnstartedServer(answer)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
 		cl := registry.New(registry.Options{
 			Keychain:  credentials{"127.0.0.1": {Username: "user", Password: canary}},
 			Transport: server.Client().Transport,
@@ -275,6 +278,25 @@ func TestNoWayFromTLSToPlainHTTP(t *testing.T) {
 		}
 		server.Close()
 	}
+}
+
+// Requests that start together all find out that loopback speaks TLS.
+func TestLoopbackThatSpeaksTLS(t *testing.T) {
+	g, _ := guarded(t, "")
+	server := httptest.NewUnstartedServer(g)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	cl := registry.New(registry.Options{Transport: server.Client().Transport})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := cl.Manifest(t.Context(), ref(t, strings.TrimPrefix(server.URL, "https://")+"/app:v1")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // Docker's config and its helpers are read as Docker reads them.

@@ -123,15 +123,15 @@ func (h *host) url(path string, query url.Values) *url.URL {
 	return &url.URL{Scheme: h.scheme, Host: h.address, Path: path, RawQuery: query.Encode()}
 }
 
-// tls turns to TLS, if plain HTTP was only a guess.
+// tls turns to TLS, if plain HTTP was only a guess. It reports whether the
+// host is reached by TLS now: another request may have turned to it.
 func (h *host) tls() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.guessed {
-		return false
+	if h.guessed {
+		h.scheme, h.guessed = "https", false
 	}
-	h.scheme, h.guessed = "https", false
-	return true
+	return h.scheme == "https"
 }
 
 // A request is what can be sent again: its body is made anew each time.
@@ -274,7 +274,7 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 	if !atHome {
 		status.challenges = nil // no other host says how this one wants its credential
 	}
-	if status.plainToTLS() && r.at == nil && h.tls() {
+	if status.plainToTLS() && r.at == nil && to.Scheme == "http" && h.tls() {
 		return c.send(ctx, r, s, auth)
 	}
 	return status
