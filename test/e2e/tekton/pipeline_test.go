@@ -46,6 +46,21 @@ func (b *bench) buildMultiArch(t *testing.T, s *source) {
 	b.helloOnBothNodes(t)
 }
 
+// The same from a clone, in a volume that is made for the run: the sample's volumeClaimTemplate takes
+// the only volume that is free.
+func (b *bench) buildMultiArchGit(t *testing.T, s *source) {
+	folder := t.TempDir()
+	openToAll(t, folder)
+	b.Apply(t, b.namespace, strings.ReplaceAll(freeVolume, "{path}", folder))
+	b.sample(t, "build-multi-arch-git", "multi-arch-git", map[string]any{
+		"url": s.url, "tag": []any{"git"}, "git-image": b.Registry + "/" + gitImage,
+	})
+	if r := b.finished(t, pipelineRuns, "multi-arch-git"); r.status != "True" {
+		t.Fatalf("%s: %s", r.reason, r.message)
+	}
+	b.helloOnBothNodes(t)
+}
+
 // helloOnBothNodes waits until the DaemonSet of the sample, which has a pod on every node, and its
 // Deployment run, and reads what their pods say.
 func (b *bench) helloOnBothNodes(t *testing.T) {

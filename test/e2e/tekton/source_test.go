@@ -65,6 +65,17 @@ spec:
   resources: {requests: {storage: 1Gi}}
 `
 
+// freeVolume is one that any claim may have.
+const freeVolume = `apiVersion: v1
+kind: PersistentVolume
+metadata: {name: free}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: ""
+  hostPath: {path: "{path}"}
+`
+
 // reset takes the volume back to what was committed, writable for every user.
 func (s *source) reset(t *testing.T) {
 	t.Helper()

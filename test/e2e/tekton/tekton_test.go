@@ -25,6 +25,7 @@ func TestTekton(t *testing.T) {
 		run  func(*testing.T, *source)
 	}{
 		{"build-multi-arch", b.buildMultiArch},
+		{"build-multi-arch-git", b.buildMultiArchGit},
 		{"an amd64-only image", b.amd64Only},
 		{"a platform that no node has", b.platformThatNoNodeHas},
 		{"build-native", b.buildNative},
