@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -85,13 +84,24 @@ func (r *record) log(l *command.Log) {
 	}
 }
 
-// stale is the error of --check.
-func (r *record) stale() error {
+// stale is the error of --check. Each workload has a warning of its own, at its
+// place.
+func (r *record) stale(l *command.Log) error {
+	shown := 0
+	for _, w := range r.Workloads {
+		if !w.Changed {
+			continue
+		}
+		if shown++; shown > maxNotes {
+			break // the error counts them
+		}
+		l.WarnAt(w.File, w.Line, 0, "%s: line %d: %s %s would change", w.File, w.Line, w.Kind, w.Name)
+	}
 	return exit.Failf("checking manifests: %s in %s would change: %s", text.Count(r.Changed, "workload"), text.Count(len(r.Files), "file"), strings.Join(r.Files, ", ")).
 		Hint("run inject-affinity with --write instead of --check, or --diff to see what would change")
 }
 
-func (r *record) report(c *config) output.Report {
+func (r *record) report(c *config, diff *excerpt) output.Report {
 	out := output.Report{
 		Results: []output.Result{
 			{Name: "changed", Text: strconv.Itoa(r.Changed)},
@@ -99,7 +109,7 @@ func (r *record) report(c *config) output.Report {
 			{Name: "files", Text: strings.Join(r.Files, ","), List: r.Files},
 		},
 		JSON:    r.document(),
-		Summary: r.summary(),
+		Summary: r.summary(diff),
 	}
 	if c.reportFile != "" {
 		out.Files = map[string][]byte{c.reportFile: r.marshal()}
@@ -128,26 +138,4 @@ func (r *record) document() record {
 		d.Notes = []note{}
 	}
 	return d
-}
-
-// maxRows keeps a summary within what GitHub shows.
-const maxRows = 100
-
-// summary is a table in Markdown of the workloads.
-func (r *record) summary() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### inject-affinity: %s changed\n\n", text.Count(r.Changed, "workload"))
-	if len(r.Workloads) == 0 {
-		return b.String()
-	}
-	b.WriteString("| workload | platforms | changed |\n|---|---|---|\n")
-	cell := strings.NewReplacer("|", "\\|", "`", "'")
-	for i, w := range r.Workloads {
-		if i == maxRows {
-			fmt.Fprintf(&b, "\nand %d more\n", len(r.Workloads)-i)
-			break
-		}
-		fmt.Fprintf(&b, "| `%s %s` | %s | %t |\n", cell.Replace(text.Line(w.Kind)), cell.Replace(text.Line(w.Name)), w.Platforms, w.Changed)
-	}
-	return b.String()
 }

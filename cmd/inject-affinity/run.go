@@ -119,6 +119,9 @@ func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 		return err
 	}
 	out := newSink(c, e.Stdout)
+	if e.Output.GitHub {
+		out.shown = &excerpt{}
+	}
 	defer out.abort()
 	for _, s := range sources {
 		if err := in.file(ctx, s, out, r); err != nil {
@@ -126,9 +129,9 @@ func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 		}
 	}
 	r.log(e.Log)
-	report := r.report(c)
+	report := r.report(c, out.shown)
 	if c.check && len(r.Files) > 0 {
-		return r.stale()
+		return r.stale(e.Log)
 	}
 	if !c.write { // standard output comes last
 		if err := e.Write(report); err != nil {

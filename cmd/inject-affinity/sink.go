@@ -24,8 +24,10 @@ type sink struct {
 	staged []*atomicfile.File
 
 	differ *differ
-	first  bool // chunk of a source
-	last   byte // that went to standard output
+	shown  *excerpt // of the diff, for a summary; nil if nobody shows it
+	aside  *differ  // into shown
+	first  bool     // chunk of a source
+	last   byte     // that went to standard output
 }
 
 func newSink(c *config, stdout io.Writer) *sink {
@@ -34,6 +36,9 @@ func newSink(c *config, stdout io.Writer) *sink {
 
 func (s *sink) begin(src source) error {
 	s.first, s.source, s.passed = true, src, 0
+	if s.shown != nil {
+		s.aside = &differ{w: s.shown, name: src.name}
+	}
 	switch {
 	case s.diff:
 		s.differ = &differ{w: &s.spool, name: src.name}
@@ -46,6 +51,11 @@ func (s *sink) begin(src source) error {
 func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
 	first := s.first
 	s.first = false
+	if s.aside != nil {
+		if err := s.aside.chunk(c.Bytes, edits); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.check:
 		return nil
@@ -114,6 +124,11 @@ func (s *sink) separate(c *manifest.Chunk, edits []manifest.Edit) error {
 }
 
 func (s *sink) end() error {
+	if s.aside != nil {
+		if err := s.aside.end(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.diff:
 		return s.differ.end()

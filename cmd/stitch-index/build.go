@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/polyarch/polyarch/internal/builder"
 	"github.com/polyarch/polyarch/internal/command"
@@ -64,6 +65,7 @@ func buildIn(ctx context.Context, env *command.Env, c *config, tool builder.Buil
 	defer cancel()
 	client := c.client(env, env.Log.Infof)
 	var sources []index.Source
+	c.build.took = map[string]time.Duration{}
 	for _, r := range results {
 		if folder := r.Pushed.Layout; folder != "" && c.output != "" {
 			// from layout to layout: no registry has a part in it
@@ -75,6 +77,7 @@ func buildIn(ctx context.Context, env *command.Env, c *config, tool builder.Buil
 			return nil, err
 		}
 		sources = append(sources, s)
+		c.build.took[s.Ref] = r.Took
 	}
 	return sources, nil
 }
@@ -155,5 +158,5 @@ func noStitch(ctx context.Context, env *command.Env, c *config, sources []index.
 	if err != nil {
 		return err
 	}
-	return env.Write(reportBuilt(to.String(), sources, r))
+	return env.Write(c.reportBuilt(to.String(), sources, r))
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/polyarch/polyarch/internal/builder"
 	"github.com/polyarch/polyarch/internal/command"
@@ -33,6 +34,8 @@ type building struct {
 	cacheFrom       flagset.Lines
 	cacheTo         flagset.Lines
 	platformTargets flagset.Words
+
+	took map[string]time.Duration // by the reference of what was built
 }
 
 const auto = "auto"

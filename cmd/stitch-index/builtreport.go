@@ -11,7 +11,7 @@ import (
 // reportBuilt gives what was built for a later run to stitch. The results of
 // an index are those of the image, if there is one; if there are several, they
 // are empty.
-func reportBuilt(repo string, sources []index.Source, r *index.Result) output.Report {
+func (c *config) reportBuilt(repo string, sources []index.Source, r *index.Result) output.Report {
 	doc := struct {
 		Sources   []string      `json:"sources"`
 		Platforms platform.List `json:"platforms"`
@@ -33,7 +33,7 @@ func reportBuilt(repo string, sources []index.Source, r *index.Result) output.Re
 		},
 		Text:    strings.Join(doc.Sources, "\n") + "\n",
 		JSON:    doc,
-		Summary: "### Built for a later stitch\n\n`" + strings.Join(doc.Sources, "`\n\n`") + "`\n",
+		Summary: "### Built for a later stitch\n\n" + imageTable(c.children(r)),
 	}
 }
 

@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -36,7 +34,9 @@ type child struct {
 	Size      int64             `json:"size"` // of the manifest, in bytes
 	MediaType string            `json:"mediaType"`
 	Source    string            `json:"source"`
-	Verified  bool              `json:"verified"` // programs were found and are for the platform
+	Layers    int64             `json:"layers"`          // the bytes of all layers, as they are stored; 0 if they were not read
+	Built     float64           `json:"built,omitempty"` // how many seconds the build took, if this run built it
+	Verified  bool              `json:"verified"`        // programs were found and are for the platform
 	Programs  []index.Program   `json:"programs,omitempty"`
 	Blobs     index.Transfer    `json:"blobs"`
 
@@ -64,25 +64,8 @@ func (c *config) report(to destination, sources []string, r *index.Result) outpu
 	rows := [][]string{}
 	for _, i := range r.Images {
 		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
-		one := child{
-			Platform:  i.Platform,
-			OSVersion: i.Descriptor.Platform.OSVersion,
-			Digest:    i.Descriptor.Digest,
-			Size:      i.Descriptor.Size,
-			MediaType: string(i.Descriptor.MediaType),
-			Source:    i.Source.Ref,
-			Notes:     i.Source.Notes,
-		}
-		if v := i.Verification; v != nil {
-			one.Verified, one.Programs = len(v.Programs) > 0, v.Programs
-			one.Notes = append(slices.Clone(one.Notes), v.Notes...)
-		}
-		one.Blobs = i.Transfer
-		for _, a := range i.Attestations {
-			one.Attestations = append(one.Attestations, a.Descriptor.Digest)
-		}
-		doc.Images = append(doc.Images, one)
 	}
+	doc.Images = c.children(r)
 	head := doc.ImageURL + "@" + doc.Digest.String()
 	if c.dryRun {
 		head += " (dry run: nothing was written)"
@@ -103,13 +86,34 @@ func (c *config) report(to destination, sources []string, r *index.Result) outpu
 	}
 }
 
-func summary(d document) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### `%s`\n\n`%s`\n\n| platform | digest | size of the manifest |\n|---|---|---|\n", d.ImageURL, d.Digest)
-	for _, c := range d.Images {
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.Platform, c.Digest, strconv.FormatInt(c.Size, 10))
+// children describes the images of an index.
+func (c *config) children(r *index.Result) []child {
+	var all []child
+	for _, i := range r.Images {
+		one := child{
+			Platform:  i.Platform,
+			OSVersion: i.Descriptor.Platform.OSVersion,
+			Digest:    i.Descriptor.Digest,
+			Size:      i.Descriptor.Size,
+			MediaType: string(i.Descriptor.MediaType),
+			Source:    i.Source.Ref,
+			Notes:     i.Source.Notes,
+			Built:     c.build.took[i.Source.Ref].Seconds(),
+		}
+		for _, l := range i.Layers {
+			one.Layers += l.Size
+		}
+		if v := i.Verification; v != nil {
+			one.Verified, one.Programs = len(v.Programs) > 0, v.Programs
+			one.Notes = append(slices.Clone(one.Notes), v.Notes...)
+		}
+		one.Blobs = i.Transfer
+		for _, a := range i.Attestations {
+			one.Attestations = append(one.Attestations, a.Descriptor.Digest)
+		}
+		all = append(all, one)
 	}
-	return b.String()
+	return all
 }
 
 // files gives the files that flags ask for beside the results. The artifacts

@@ -27,6 +27,7 @@ type Watcher interface {
 type Result struct {
 	Leg    Leg
 	Pushed Pushed
+	Took   time.Duration
 	Err    error
 }
 
@@ -55,12 +56,13 @@ func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 		turn <- struct{}{} // in order: with one job, the first platform is built first
 		wg.Go(func() {
 			defer func() { <-turn }()
+			start := time.Now()
 			pushed, err := Pushed{}, context.Cause(ctx)
 			if err == nil {
 				pushed, err = r.leg(ctx, leg)
 				r.Watcher.Ended(leg, err)
 			}
-			results[i] = Result{leg, pushed, err}
+			results[i] = Result{leg, pushed, time.Since(start), err}
 			if err != nil {
 				once.Do(func() { first = err })
 				if !r.KeepGoing {
