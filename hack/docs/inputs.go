@@ -29,8 +29,9 @@ var notInputs = map[string]string{
 	"install": "Tasks do it where they need it",
 }
 
-// gitlabInputs are the flags that are inputs of GitLab's components alone.
-var gitlabInputs = []string{"child-pipeline", "child-job", "child-script"}
+// gitlabInputs are the flags that are inputs of GitLab's components alone: a
+// child pipeline is GitLab's, and a step's summary on GitHub shows the diff.
+var gitlabInputs = []string{"child-pipeline", "child-job", "child-script", "diff"}
 
 // defaults are where a form differs from the flag, and why.
 var defaults = map[string]string{

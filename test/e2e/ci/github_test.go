@@ -25,7 +25,7 @@ func (p *project) act(t *testing.T, kubeconfig string, args ...string) outcome {
 	}
 	argv := []string{
 		"push", "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--env", "ARTIFACTS=" + store, "--env", "KEEP=" + p.keep,
-		"--env", "RUNNER_TOOL_CACHE=" + t.TempDir(), "-s", "KUBECONFIG",
+		"--env", "RUNNER_TOOL_CACHE=" + t.TempDir(),
 		"--local-repository", "polyarch/polyarch@v1=" + repository(),
 		"--local-repository", "actions/upload-artifact@v4=" + filepath.Join(stand, "upload-artifact"),
 		"--local-repository", "actions/download-artifact@v4=" + filepath.Join(stand, "download-artifact"),
@@ -37,6 +37,7 @@ func (p *project) act(t *testing.T, kubeconfig string, args ...string) outcome {
 			t.Fatal(err)
 		}
 		text = string(b)
+		argv = append(argv, "-s", "KUBECONFIG")
 	}
 	return p.run(t, []string{"KUBECONFIG=" + text, "XDG_CACHE_HOME=" + p.home + "/cache"}, tool.Build(t, tool.Act), append(argv, args...)...)
 }
@@ -233,6 +234,20 @@ jobs:
 				t.Errorf("the log lacks %s or exit status %d:\n%s", f.annotation, f.code, got.out)
 			}
 		})
+	}
+}
+
+// Our own workflow, on the part of its matrix that this machine can be.
+func TestGitHubOwnWorkflow(t *testing.T) {
+	p := &project{dir: repository(), home: t.TempDir(), keep: t.TempDir()} // the job works on a copy
+	got := p.act(t, "", "--workflows", ".github/workflows/actions.yml", "--matrix", "os:ubuntu-24.04")
+	if got.code != 0 {
+		t.Errorf("act: exit code %d\n%s", got.code, got.out)
+	}
+	for _, want := range []string{"image: 127.0.0.1", "What changed", "| `linux/arm64` | `sha256:"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("the log lacks %q:\n%s", want, got.out)
+		}
 	}
 }
 
