@@ -53,6 +53,10 @@ var weight = map[string][]string{
 		"k8s.io/client-go/kubernetes", "k8s.io/client-go/kubernetes/", "k8s.io/client-go/dynamic", "k8s.io/client-go/discovery", "k8s.io/api/",
 		"github.com/google/go-containerregistry/",
 	},
+	"cmd/stitch-index": {
+		"k8s.io/", "gopkg.in/yaml.v3", "github.com/google/go-containerregistry/pkg/v1/remote",
+		"github.com/google/go-containerregistry/pkg/v1/google", "github.com/aws/", "github.com/awslabs/", "github.com/Azure/", "github.com/moby/", "github.com/containerd/",
+	},
 	"cmd/inject-affinity": {"k8s.io/", "github.com/google/go-containerregistry/pkg/v1/remote"},
 }
 

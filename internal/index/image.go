@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -93,7 +94,11 @@ func parseManifest(m *registry.Manifest) (*manifest, error) {
 	case doc.MediaType.IsIndex() && (doc.Config != nil || doc.Layers != nil):
 		return nil, errors.New("it says that it is an index and has a config or layers")
 	}
-	for _, d := range append(doc.Layers, doc.Manifests...) {
+	all := slices.Concat(doc.Layers, doc.Manifests)
+	if doc.Config != nil {
+		all = append(all, *doc.Config)
+	}
+	for _, d := range all {
 		if d.Size < 0 || d.Digest.Hex == "" {
 			return nil, fmt.Errorf("it names %q with %d bytes, which cannot be", d.Digest, d.Size)
 		}
