@@ -100,7 +100,15 @@ func (b *benchmark) all(ctx context.Context, delay time.Duration, runs int, else
 	return results, nil
 }
 
-func tags(n int) []string { return []string{"v1", "v1.2", "latest"}[:n] }
+// tags gives tags that name nothing yet: stitch-index moves none that is right.
+func (b *benchmark) tags(n int) []string {
+	run := b.next()
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("v%d.%d", run, i))
+	}
+	return all
+}
 
 func (b *benchmark) sameRepository(ctx context.Context) error {
 	sizes := []int{2, 4, 8, 16}
@@ -116,7 +124,7 @@ func (b *benchmark) sameRepository(ctx context.Context) error {
 				logf("%d platforms, %d tags, %s", n, nt, delay)
 				results, err := b.all(ctx, delay, b.runs, false, func() work {
 					h := b.from.proxy.host
-					return work{h, "app", digests[:n], h, "app", tags(nt)}
+					return work{h, "app", digests[:n], h, "app", b.tags(nt)}
 				})
 				if err != nil {
 					return err
@@ -156,7 +164,7 @@ func (b *benchmark) otherRepository(ctx context.Context) error {
 	}
 	return b.elsewhere(ctx, "4 platforms into another repository of the same registry", b.runs, func() work {
 		h := b.from.proxy.host
-		return work{h, "app", digests, h, fmt.Sprintf("copy%d", b.next()), tags(1)}
+		return work{h, "app", digests, h, fmt.Sprintf("copy%d", b.next()), b.tags(1)}
 	})
 }
 
@@ -166,7 +174,7 @@ func (b *benchmark) otherRegistry(ctx context.Context) error {
 		return err
 	}
 	return b.elsewhere(ctx, "4 platforms of 100 MB into another registry", b.runs, func() work {
-		return work{b.from.proxy.host, "big", digests, b.to.proxy.host, fmt.Sprintf("copy%d", b.next()), tags(1)}
+		return work{b.from.proxy.host, "big", digests, b.to.proxy.host, fmt.Sprintf("copy%d", b.next()), b.tags(1)}
 	})
 }
 

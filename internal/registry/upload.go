@@ -116,7 +116,14 @@ func (u *Upload) send(ctx context.Context, open func(context.Context) (io.ReadCl
 	return u.c.do(ctx, request{
 		method: http.MethodPut, repo: u.repo, at: &to,
 		header: http.Header{"Content-Type": {"application/octet-stream"}},
-		body:   open, size: u.d.Size,
+		body: func(ctx context.Context) (io.ReadCloser, error) {
+			r, err := open(ctx)
+			if err != nil || u.d.Size < aheadSize {
+				return r, err
+			}
+			return readAhead(r), nil
+		},
+		size: u.d.Size,
 		ok:   []int{201, 204},
 		once: true,
 	})
