@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/polyarch/polyarch/internal/artifacts"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
@@ -116,25 +116,19 @@ func (c *config) children(r *index.Result) []child {
 	return all
 }
 
-// files gives the files that flags ask for beside the results. The artifacts
-// file is as Skaffold's build output, with the platforms added.
+// files gives the files that flags ask for beside the results.
 func (c *config) files(d document) map[string][]byte {
 	files := map[string][]byte{}
 	if c.digestFile != "" {
 		files[c.digestFile] = []byte(d.Digest.String())
 	}
 	if c.artifacts != "" {
-		type build struct {
-			ImageName string        `json:"imageName"`
-			Tag       string        `json:"tag"`
-			Platforms platform.List `json:"platforms"`
-		}
 		name := c.name
 		if name == "" {
 			name, _, _ = strings.Cut(d.ImageRef, "@")
 		}
-		b, _ := json.MarshalIndent(map[string][]build{"builds": {{name, d.ImageURL + "@" + d.Digest.String(), d.Platforms}}}, "", "  ") // strings always can
-		files[c.artifacts] = append(b, '\n')
+		built := artifacts.Build{ImageName: name, Tag: d.ImageURL + "@" + d.Digest.String(), Platforms: d.Platforms}
+		files[c.artifacts] = artifacts.File{Builds: []artifacts.Build{built}}.Marshal()
 	}
 	return files
 }
