@@ -224,7 +224,15 @@ func (s *stitching) look(ctx context.Context, i *Image) error {
 	})
 	if s.Verify != VerifyOff {
 		g.Go(func() (err error) {
-			i.Verification, err = s.inspect(ctx, i, ready)
+			config := func(ctx context.Context) (*config, error) {
+				select {
+				case c := <-ready:
+					return c, nil
+				case <-ctx.Done():
+					return nil, context.Cause(ctx)
+				}
+			}
+			i.Verification, err = s.Verify.inspect(ctx, subject{i.Source.Ref, i.Layers, config, i.place.open})
 			return err
 		})
 	}

@@ -88,7 +88,10 @@ func jsonSources(b []byte, name string, repo registry.Repository) ([]Source, err
 		}
 		return nil
 	}
-	return sources, eachSource(doc, "", true, 0, add)
+	if err := eachSource(doc, "", true, 0, add); err != nil {
+		return nil, err
+	}
+	return sources, nil
 }
 
 // eachSource finds the strings in a JSON value that are sources. In an array

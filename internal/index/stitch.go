@@ -132,7 +132,10 @@ func (s *stitching) readAll(ctx context.Context) (images []*Image, old *kept, er
 			return err
 		})
 	}
-	return images, old, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	return images, old, nil
 }
 
 // copyReferrers copies what refers to images that come from elsewhere.

@@ -54,33 +54,38 @@ const (
 	maxEntrypointBytes = 512 << 20
 )
 
-// inspect looks for programs in the image's layers, from the top one down. It
-// asks for the first of them at once, and reads when ready gives the config.
-func (s *stitching) inspect(ctx context.Context, i *Image, ready <-chan *config) (*Verification, error) {
+// A subject is an image to verify. Where its layers come from is no business
+// of the verifier's: they may pass by on their way to the target.
+type subject struct {
+	ref    string                                                      // for messages
+	layers []v1.Descriptor                                             // the base image's first
+	config func(context.Context) (*config, error)                      // waits until it has been read
+	open   func(context.Context, v1.Descriptor) (io.ReadCloser, error) // reads a layer from its start
+}
+
+// inspect looks for programs in an image's layers, from the top one down. It
+// asks for the first of them while the config is being read.
+func (verify Verify) inspect(ctx context.Context, of subject) (*Verification, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	layers := slices.Clone(i.Layers)
+	layers := slices.Clone(of.layers)
 	slices.Reverse(layers)
-	ahead := s.openAhead(ctx, i, layers)
+	ahead := openAhead(ctx, of, layers)
 	defer func() { cancel(); ahead.close() }()
-	var c *config
-	select {
-	case c = <-ready:
-	case <-ctx.Done():
-	}
-	if c == nil {
-		return nil, context.Cause(ctx)
+	c, err := of.config(ctx)
+	if err != nil {
+		return nil, err
 	}
 	start := program.Start{Entrypoint: c.Config.Entrypoint, Cmd: c.Config.Cmd, Env: c.Config.Env, WorkingDir: c.Config.WorkingDir, Windows: c.OS == "windows"}
 	p, err := platform.FromConfig(c.OS, c.Architecture, c.Variant)
 	if err != nil {
-		return nil, exit.Failf("reading %s: its config: %w", i.Source.Ref, err)
+		return nil, exit.Failf("reading %s: its config: %w", of.ref, err)
 	}
 	tree := program.NewTree(len(layers), start.Windows)
 	v := &Verification{}
 	found, settled := tree.Start(start)
 	var read int64
-	for n := 0; n < len(layers) && (!settled || s.Verify == VerifyAll); n++ {
-		if read > maxEntrypointBytes && s.Verify != VerifyAll {
+	for n := 0; n < len(layers) && (!settled || verify == VerifyAll); n++ {
+		if read > maxEntrypointBytes && verify != VerifyAll {
 			v.Notes = append(v.Notes, fmt.Sprintf("what it starts is not in the %d MiB on top", maxEntrypointBytes>>20))
 			break
 		}
@@ -90,7 +95,7 @@ func (s *stitching) inspect(ctx context.Context, i *Image, ready <-chan *config)
 			tree.Begin()
 			err = program.Scan(counted, func(e program.Entry) bool {
 				tree.Add(e)
-				if s.Verify == VerifyAll || !e.File.Executable() {
+				if verify == VerifyAll || !e.File.Executable() {
 					return true
 				}
 				found, settled = tree.Start(start)
@@ -103,15 +108,15 @@ func (s *stitching) inspect(ctx context.Context, i *Image, ready <-chan *config)
 			break
 		}
 		if err != nil {
-			return nil, inLayer(i, layers[n], err)
+			return nil, inLayer(of.ref, layers[n], err)
 		}
-		if !settled || s.Verify == VerifyAll {
+		if !settled || verify == VerifyAll {
 			tree.End()
 			found, settled = tree.Start(start)
 		}
 	}
 	v.Notes = append(v.Notes, found.Notes...)
-	v.judge(p, found.Programs, tree.InPath(start), s.Verify, func(f program.Found) Program {
+	v.judge(p, found.Programs, tree.InPath(start), verify, func(f program.Found) Program {
 		return Program{Path: "/" + f.Path, Layer: layers[f.Layer].Digest, Number: len(layers) - f.Layer, For: f.File.Machine.String(), Via: f.Via}
 	})
 	return v, nil
@@ -143,12 +148,12 @@ func (v *Verification) judge(p platform.Platform, started, inPath []program.Foun
 	}
 }
 
-func inLayer(i *Image, layer v1.Descriptor, err error) error {
+func inLayer(ref string, layer v1.Descriptor, err error) error {
 	var known *exit.Error
 	if errors.As(err, &known) {
 		return err
 	}
-	return exit.Failf("verifying %s: layer %s: %w", i.Source.Ref, layer.Digest, err).Hint("--verify-binaries off does not look into layers")
+	return exit.Failf("verifying %s: layer %s: %w", ref, layer.Digest, err).Hint("--verify-binaries off does not look into layers")
 }
 
 // misfits refuses images with programs of another platform.
@@ -190,9 +195,9 @@ type opened struct {
 	err error
 }
 
-func (s *stitching) openAhead(ctx context.Context, i *Image, layers []v1.Descriptor) *ahead {
+func openAhead(ctx context.Context, of subject, layers []v1.Descriptor) *ahead {
 	a := &ahead{ch: make([]chan opened, len(layers))}
-	a.open = func(n int) (io.ReadCloser, error) { return i.place.open(ctx, layers[n]) }
+	a.open = func(n int) (io.ReadCloser, error) { return of.open(ctx, layers[n]) }
 	for n := range min(aheadLayers, len(layers)) {
 		a.start(n)
 	}

@@ -92,7 +92,7 @@ func (c *Client) Head(ctx context.Context, ref Reference) (d v1.Hash, ok bool, e
 		},
 	})
 	if err != nil {
-		return d, false, Explain("looking up "+ref.String(), ref.Host, err)
+		return v1.Hash{}, false, Explain("looking up "+ref.String(), ref.Host, err)
 	}
 	return d, ok, nil
 }
