@@ -119,7 +119,7 @@ func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 		return err
 	}
 	out := newSink(c, e.Stdout)
-	if e.Output.GitHub {
+	if e.Output.Summarizes() {
 		out.shown = &excerpt{}
 	}
 	defer out.abort()
@@ -149,6 +149,7 @@ func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 }
 
 func (c *config) valid(e *command.Env) error {
+	claimed := e.Output.Claims(e.World())
 	modes := 0
 	for _, m := range []bool{c.write, c.diff, c.check} {
 		if m {
@@ -162,8 +163,8 @@ func (c *config) valid(e *command.Env) error {
 		return exit.Usagef("flags --write, --diff and --check exclude each other")
 	case c.write && len(e.Args) == 0:
 		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
-	case (e.Output.JSON || e.Output.GitHub) && !c.write && !c.check:
-		return exit.Usagef("flags --json and --github need --write or --check: without them, standard output carries the manifests")
+	case claimed != "" && !c.write && !c.check:
+		return exit.Usagef("flag %s needs --write or --check: without them, standard output carries the manifests", claimed)
 	case c.when == "mixed" && len(c.cluster) == 0:
 		return exit.Usagef("flag --when mixed needs --cluster-platforms").Hint("for example --cluster-platforms \"$(detect-arch)\"")
 	}

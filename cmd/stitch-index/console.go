@@ -23,8 +23,8 @@ type console interface {
 }
 
 // newConsole shows, on a terminal, one line for each build that says what it
-// does now; in a GitHub job a group for each build; and elsewhere all that
-// they print as it comes.
+// does now; where a CI system folds lines, a group for each build; and
+// elsewhere all that they print as it comes.
 func newConsole(env *command.Env, legs []builder.Leg) console {
 	b := base{env: env}
 	for _, l := range legs {
@@ -32,7 +32,7 @@ func newConsole(env *command.Env, legs []builder.Leg) console {
 	}
 	width := progress.Terminal(env.Stderr, env.Getenv)
 	switch {
-	case env.Output.GitHub:
+	case env.Log.Grouped():
 		return newGroups(b)
 	case width > 0 && !env.Log.Verbose() && !env.Log.Quiet():
 		return newLive(b, legs, width)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -12,10 +11,9 @@ import (
 	"github.com/polyarch/polyarch/internal/text"
 )
 
-// groups shows, in a GitHub job, all that a build printed as a group that can
-// be folded, once the build has ended: groups do not nest and lines of one
-// cannot stand between those of another. Until then a build's lines wait in a
-// file.
+// groups shows all that a build printed as a group that can be folded, once
+// the build has ended: groups do not nest, and lines of one cannot stand
+// between those of another. Until then a build's lines wait in a file.
 type groups struct {
 	base
 	mu    sync.Mutex
@@ -60,23 +58,15 @@ func (g *groups) Line(leg builder.Leg, line string) {
 	fmt.Fprintln(s, text.Clean(line))
 }
 
-// Ended prints the group. The runner obeys commands that it finds in what a
-// job prints, so it is told not to while it reads what the build wrote, until
-// it sees a word that the build cannot know (GitHub Docs, "Workflow commands",
-// stop-commands).
+// Ended shows the group.
 func (g *groups) Ended(leg builder.Leg, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s := g.files[leg.Name]; s != nil && s.file != nil && !g.env.Log.Quiet() {
 		s.Flush()
-		word := rand.Text()
-		out := bufio.NewWriter(g.env.Stderr)
-		fmt.Fprintf(out, "::group::%s\n::stop-commands::%s\n", leg.Name, word)
 		if _, e := s.file.Seek(0, io.SeekStart); e == nil {
-			io.Copy(out, s.file)
+			g.env.Log.Group(leg.Name, s.file)
 		}
-		fmt.Fprintf(out, "::%s::\n::endgroup::\n", word)
-		out.Flush()
 		s.file.Close()
 	}
 	g.failed(leg, err)

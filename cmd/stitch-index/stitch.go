@@ -57,7 +57,7 @@ func (c *config) job(env *command.Env, to destination, options index.Options, so
 		ChildTags: c.childTags == "suffix",
 		Referrers: c.referrers,
 		Append:    c.append,
-		Hold:      command.Hold,
+		Hold:      env.Hold,
 	}
 }
 

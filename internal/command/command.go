@@ -1,5 +1,3 @@
-// Package command is what every main shares: flags, help, version, signals,
-// messages and exit codes.
 package command
 
 import (
@@ -13,8 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"github.com/sethvargo/go-githubactions"
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/flagset"
@@ -42,38 +38,62 @@ type Env struct {
 
 	Stdin  io.Reader
 	Stdout io.Writer // for a result that is a stream; other results go through Write
-	Stderr io.Writer // for a live line on a terminal; messages go through Log
+	Stderr io.Writer // for a live line on a terminal; messages go through Log; what a CI system would obey is made inert
 	Getenv func(string) string
 	Log    *Log
 	Flags  *flagset.Set
 
 	Output output.Options
+
+	holding atomic.Int32
 }
 
-// Environ gives the process's environment for a program it starts.
+// Environ returns the process's environment for a program it starts.
 func (e *Env) Environ() []string { return os.Environ() }
 
 // Write writes the results, as the output flags ask for.
-func (e *Env) Write(r output.Report) error { return e.Output.Write(r, e.Stdout, e.Getenv) }
+func (e *Env) Write(r output.Report) error { return e.Output.Write(r, e.World()) }
+
+// World is what the output flags work on.
+func (e *Env) World() output.World { return output.World{Getenv: e.Getenv, Stdout: e.Stdout} }
+
+// Hold asks for up to five seconds instead of one after a signal, for a step
+// that must be finished or undone; call the function it returns afterwards.
+func (e *Env) Hold() (release func()) {
+	e.holding.Add(1)
+	return func() { e.holding.Add(-1) }
+}
+
+// grace returns how long the program may take to end after a signal.
+func (e *Env) grace() time.Duration {
+	if e.holding.Load() > 0 {
+		return 5 * time.Second
+	}
+	return 900 * time.Millisecond
+}
 
 // Main runs p as this process and returns its exit code.
 func Main(p Program) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	e := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) { // as nohup has it
+			signal.Notify(signals, s)
+		}
+	}
 	defer signal.Stop(signals)
 	go func() {
 		caught := stopped{<-signals}
 		cancel(caught)
 		select {
 		case <-signals: // a second one: at once
-		case <-time.After(grace(&holding)):
+		case <-time.After(e.grace()):
 		}
 		fmt.Fprintf(os.Stderr, "%s: error: %s\n", p.Name, caught)
 		os.Exit(int(caught.code()))
 	}()
-	e := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 	return int(p.Exec(ctx, e, os.Args[1:]))
 }
 
@@ -84,33 +104,17 @@ func (s stopped) Error() string { return "stopped by a signal: " + s.signal.Stri
 
 // code follows the shell's convention: 128 and the signal's number.
 func (s stopped) code() exit.Code {
-	if s.signal == syscall.SIGTERM {
-		return 143
+	if n, ok := s.signal.(syscall.Signal); ok {
+		return exit.Code(128 + n)
 	}
-	return 130
-}
-
-var holding atomic.Int32
-
-// Hold asks for up to five seconds instead of one after a signal, for a step
-// that must be finished or undone; call the function it returns afterwards.
-func Hold() (release func()) {
-	holding.Add(1)
-	return func() { holding.Add(-1) }
-}
-
-func grace(n *atomic.Int32) time.Duration {
-	if n.Load() > 0 {
-		return 5 * time.Second
-	}
-	return 900 * time.Millisecond
+	return exit.Failed
 }
 
 // Exec runs p with the given arguments and returns its exit code.
 func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 	var quiet, verbose, version, help bool
 	var copyTo string
-	e.Log = &Log{w: e.Stderr, name: p.Name}
+	e.Log = &Log{w: e.Stderr, raw: e.Stderr, name: p.Name}
 	fs := flagset.New(p.Name)
 	e.Flags = fs
 	p.Flags(fs)
@@ -124,8 +128,10 @@ func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 	var err error
 	e.Args, e.Command, err = fs.Parse(argv)
 	e.Log.quiet, e.Log.debug = quiet, verbose && !quiet
-	if e.Output.GitHub {
-		e.Log.github = githubactions.New(githubactions.WithWriter(e.Stderr), githubactions.WithGetenv(e.Getenv))
+	if c := e.Output.Console(e.World()); c != nil {
+		filter := output.NewFilter(e.Stderr, c)
+		defer filter.Flush()
+		e.Stderr, e.Log.w, e.Log.console = filter, filter, c
 	}
 	switch {
 	case errors.Is(err, flagset.ErrHelp) || help:
@@ -135,7 +141,7 @@ func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 	case err == nil && copyTo != "":
 		err = install(copyTo)
 	case err == nil:
-		err = e.Output.Check(p.Results, e.Getenv)
+		err = e.Output.Check(p.Results, e.World())
 		if err == nil {
 			err = p.Run(ctx, e)
 		}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,7 +93,7 @@ func TestExec(t *testing.T) {
 }
 
 func TestSignalWinsOverTheErrorItCauses(t *testing.T) {
-	for sig, code := range map[os.Signal]exit.Code{os.Interrupt: 130, syscall.SIGTERM: 143} {
+	for sig, code := range map[os.Signal]exit.Code{os.Interrupt: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGQUIT: 131} {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		got := run(ctx, noenv, func(ctx context.Context, e *Env) error {
 			cancel(stopped{sig})
@@ -116,13 +118,45 @@ func TestAnnotations(t *testing.T) {
 		return exit.Failf("reading a.yaml: line 3: no").At("a.yaml", 3, 0).Hint("mend it")
 	}, "--github")
 	want := outcome{1, "", "tool: warning: 100% sure\n" +
-		"tool: warning: ::error::injected\n" +
+		"tool: warning: ::error::injected\n" + // the name before it keeps it from being one
 		"::warning title=tool::100%25 sure%0A::error::injected\n" +
 		"tool: error: reading a.yaml: line 3: no\n" +
 		"::error file=a.yaml,line=3,title=tool::reading a.yaml: line 3: no%0Amend it\n" +
 		"tool: hint: mend it\n"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// Whatever reaches standard error by whatever way, the runner finds no command
+// in it but the annotations.
+func TestNothingInStandardErrorIsACommand(t *testing.T) {
+	getenv := func(string) string { return filepath.Join(t.TempDir(), "out") }
+	const evil = "##[set-output name=x;]y\n::set-output name=x::y\r::error::z\n"
+	for name, f := range map[string]func(*Env) error{
+		"info":    func(e *Env) error { e.Log.Infof("%s", evil); return nil },
+		"debug":   func(e *Env) error { e.Log.Debugf("%s", evil); return nil },
+		"warning": func(e *Env) error { e.Log.Warnf("%s", evil); return nil },
+		"hint":    func(e *Env) error { e.Log.Hintf("%s", evil); return nil },
+		"error":   func(e *Env) error { return exit.Failf("%s", evil).At(evil, 1, 0).Hint("%s", evil) },
+		"child":   func(e *Env) error { io.WriteString(e.Log, evil); return nil },
+		"group":   func(e *Env) error { e.Log.Group(evil, strings.NewReader(evil)); return nil },
+		"raw":     func(e *Env) error { io.WriteString(e.Stderr, evil+"##[error]cut"); return nil },
+	} {
+		got := run(context.Background(), getenv, func(_ context.Context, e *Env) error { return f(e) }, "--github", "--verbose")
+		for _, l := range strings.FieldsFunc(got.Errors, func(r rune) bool { return r == '\n' || r == '\r' }) {
+			l = strings.TrimSpace(l)
+			own := regexp.MustCompile(`^::(warning|error|group|stop-commands|endgroup|[A-Z2-7]{26})\b`).MatchString(l) && !strings.HasPrefix(l, "::error::z")
+			if strings.HasPrefix(l, "::") && !own || strings.Contains(l, "##[") {
+				t.Errorf("%s: the line %q is a command", name, l)
+			}
+		}
+		if !strings.Contains(got.Errors, "set-output") {
+			t.Errorf("%s: nothing was printed", name)
+		}
+	}
+	if got := run(context.Background(), getenv, nil, "--##[error]x", "--github"); strings.Contains(got.Errors, "##[") || got.Code != exit.Usage {
+		t.Errorf("a flag that is none: %+v", got)
 	}
 }
 

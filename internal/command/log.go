@@ -3,13 +3,11 @@ package command
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 
-	"github.com/sethvargo/go-githubactions"
-
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/text"
 )
 
@@ -18,12 +16,13 @@ import (
 // from a registry or a manifest may be passed as it is. It is safe for use by
 // several goroutines.
 type Log struct {
-	mu     sync.Mutex
-	w      io.Writer
-	name   string
-	quiet  bool
-	debug  bool
-	github *githubactions.Action // nil outside --github
+	mu      sync.Mutex
+	w       io.Writer // lines that a CI system would obey are made inert
+	raw     io.Writer // for what it is to obey
+	name    string
+	quiet   bool
+	debug   bool
+	console output.Console // nil: people alone read what is printed
 }
 
 // Infof says what is being done.
@@ -46,7 +45,8 @@ func (l *Log) Verbose() bool { return l.debug }
 // Quiet reports whether Infof shows nothing.
 func (l *Log) Quiet() bool { return l.quiet }
 
-// Warnf says what may surprise the user later; on GitHub it is an annotation.
+// Warnf says what may surprise the user later; a CI system shows it as an
+// annotation.
 func (l *Log) Warnf(format string, args ...any) {
 	l.WarnAt("", 0, 0, format, args...)
 }
@@ -54,9 +54,7 @@ func (l *Log) Warnf(format string, args ...any) {
 // WarnAt is Warnf for a place in a file; line and column count from 1, 0 is unknown.
 func (l *Log) WarnAt(file string, line, column int, format string, args ...any) {
 	l.lines("warning: ", format, args)
-	if l.github != nil {
-		l.annotate(file, line, column).Warningf("%s", text.Clean(fmt.Sprintf(format, args...)))
-	}
+	l.annotate(output.Message{Text: fmt.Sprintf(format, args...), File: file, Line: line, Column: column})
 }
 
 // Hintf says what to do about what was just said.
@@ -70,33 +68,48 @@ func (l *Log) Write(p []byte) (int, error) {
 
 func (l *Log) err(err error) {
 	l.lines("error: ", "%s", []any{err.Error()})
-	if l.github != nil {
-		place := exit.PlaceOf(err)
-		if place == nil {
-			place = &exit.Error{}
-		}
-		message := err.Error()
-		for _, h := range exit.HintsOf(err) {
-			message += "\n" + h
-		}
-		l.annotate(place.File, place.Line, place.Column).Errorf("%s", text.Clean(message))
+	place := exit.PlaceOf(err)
+	if place == nil {
+		place = &exit.Error{}
 	}
+	message := err.Error()
+	for _, h := range exit.HintsOf(err) {
+		message += "\n" + h
+	}
+	l.annotate(output.Message{Error: true, Text: message, File: place.File, Line: place.Line, Column: place.Column})
 	for _, h := range exit.HintsOf(err) {
 		l.Hintf("%s", h)
 	}
 }
 
-func (l *Log) annotate(file string, line, column int) *githubactions.Action {
-	fields := map[string]string{"title": l.name}
-	if file != "" {
-		fields["file"] = file
+func (l *Log) annotate(m output.Message) {
+	if l.console == nil {
+		return
 	}
-	for name, n := range map[string]int{"line": line, "col": column} {
-		if n > 0 {
-			fields[name] = strconv.Itoa(n)
-		}
+	m.Title = l.name
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	io.WriteString(l.raw, l.console.Annotate(m))
+}
+
+// Grouped reports whether Group folds what it shows.
+func (l *Log) Grouped() bool { return l.console != nil }
+
+// Group shows all of r, which another program printed, folded under a title,
+// where a CI system can.
+func (l *Log) Group(title string, r io.Reader) {
+	var open, end string
+	if l.console != nil {
+		open, end = l.console.Group(title)
 	}
-	return l.github.WithFieldsMap(fields)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	io.WriteString(l.raw, open)
+	io.Copy(l.w, r)
+	if f, ok := l.w.(*output.Filter); ok {
+		f.Flush()
+	}
+	io.WriteString(l.raw, end)
 }
 
 func (l *Log) lines(level, format string, args []any) {

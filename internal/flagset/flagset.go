@@ -130,9 +130,9 @@ var ErrHelp = flag.ErrHelp
 // arguments before "--" and those after it; after is nil without a "--".
 // The words of a flag that is a list can stand between "--name=[" and "]".
 func (s *Set) Parse(argv []string) (args, after []string, err error) {
-	for len(argv) > 0 {
+	for len(argv) > 0 { // to the end, even after an error: flags say how it is reported
 		if argv[0] == "--" {
-			return args, slices.Clone(argv[1:]), nil
+			return args, slices.Clone(argv[1:]), err
 		}
 		if a := argv[0]; a == "-" || !strings.HasPrefix(a, "-") {
 			args, argv = append(args, a), argv[1:]
@@ -143,20 +143,20 @@ func (s *Set) Parse(argv []string) (args, after []string, err error) {
 				return nil, nil, exit.Usagef("flag --%s: the list that [ opens has no ]", name)
 			}
 			for _, item := range items {
-				if err := s.flags.Parse([]string{"--" + name + "=" + item}); err != nil {
-					return nil, nil, s.explain("--"+name, err)
+				if e := s.flags.Parse([]string{"--" + name + "=" + item}); e != nil && err == nil {
+					err = s.explain("--"+name, e)
 				}
 			}
 			argv = rest
 			continue
 		}
 		one := s.span(argv)
-		if err := s.flags.Parse(argv[:one]); err != nil {
-			return nil, nil, s.explain(argv[0], err)
+		if e := s.flags.Parse(argv[:one]); e != nil && err == nil {
+			err = s.explain(argv[0], e)
 		}
 		argv = argv[one:]
 	}
-	return args, nil, nil
+	return args, nil, err
 }
 
 // list reads the words of --name=[ a b ] at the front of argv: Tekton puts the

@@ -17,9 +17,9 @@ func FuzzResultFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, v, item string) {
 		dir, getenv := env(t)
 		p, l := filepath.Join(dir, "p"), filepath.Join(dir, "l")
-		o := Options{Files: []string{"x=" + p, "x[*]=" + l}}
+		o := options(t, "--result", "x="+p, "--result", "x[*]="+l)
 		r := Report{Results: []Result{{Name: "x", Text: v, List: []string{item}}}}
-		if err := o.Write(r, &bytes.Buffer{}, getenv); err != nil {
+		if err := o.Write(r, World{getenv, &bytes.Buffer{}}); err != nil {
 			return
 		}
 		if got := read(t, p); got != v {
@@ -62,7 +62,7 @@ func FuzzGitHub(f *testing.F) {
 		dir, getenv := env(t)
 		var out bytes.Buffer
 		r := Report{Results: []Result{{Name: "first", Text: v}, {Name: "second", Text: "2"}}, Text: stdout}
-		if err := (&Options{GitHub: true}).Write(r, &out, getenv); err != nil {
+		if err := options(t, "--github").Write(r, World{getenv, &out}); err != nil {
 			return
 		}
 		want := [][2]string{{"first", v}, {"second", "2"}}

@@ -1,14 +1,45 @@
 package output
 
 import (
+	"crypto/rand"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/flagset"
+	"github.com/polyarch/polyarch/internal/text"
 )
+
+// github sets outputs and a summary in the files that GitHub's runner names,
+// and writes workflow commands.
+type github struct {
+	Plain
+	on bool
+}
+
+func (g *github) Register(fs *flagset.Set) {
+	fs.Bool(&g.on, "github", false, "set the results as outputs of a GitHub Actions step, add to its summary, and annotate errors and warnings")
+}
+
+func (g *github) Wanted() string {
+	if !g.on {
+		return ""
+	}
+	return "--github"
+}
+
+func (g *github) Summarizes() bool { return true }
+
+func (g *github) Check(_ []Spec, w World) error {
+	if w.Getenv("GITHUB_OUTPUT") == "" {
+		return exit.Usagef("flag --github: GITHUB_OUTPUT is not set").Hint("leave --github out when not running in a GitHub Actions step")
+	}
+	return nil
+}
 
 // GitHub's limits: 1 MB for the outputs of a job, 1 MiB for the summary of a step.
 const (
@@ -20,28 +51,30 @@ const (
 // constant, so a value that holds it would end early and start another output.
 const delimiter = "_GitHubActionsFileCommandDelimeter_"
 
-func checkGitHub(rs []Result) error {
+// Files has none: GitHub's files are those of the step, which may hold the
+// outputs of other programs. It refuses what they cannot carry.
+func (g *github) Files(r Report, _ World) ([]File, error) {
 	size := 0
-	for _, r := range rs {
+	for _, r := range r.Results {
 		if err := oneLine(r); err != nil {
-			return err
+			return nil, err
 		}
 		if strings.Contains(r.Name+r.Text, delimiter) {
-			return exit.Failf("writing GitHub output %s: its value holds %s, which would start another output", r.Name, delimiter)
+			return nil, exit.Failf("writing GitHub output %s: its value holds %s, which would start another output", r.Name, delimiter)
 		}
 		size += len(r.Name) + len(r.Text)
 	}
 	if size > githubOutputBytes {
-		return exit.Failf("writing GitHub outputs: %d bytes are more than GitHub's %d for a job", size, githubOutputBytes)
+		return nil, exit.Failf("writing GitHub outputs: %d bytes are more than GitHub's %d for a job", size, githubOutputBytes)
 	}
-	return nil
+	return nil, nil
 }
 
-// writeGitHub sets outputs and summary. The library panics where a file cannot
-// be written; that is an error of the run.
-func writeGitHub(r Report, getenv func(string) string) (err error) {
+// Deliver sets outputs and summary. The library panics where a file cannot be
+// written; that is an error of the run.
+func (g *github) Deliver(r Report, w World) (err error) {
 	for _, v := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
-		path := getenv(v)
+		path := w.Getenv(v)
 		if path == "" {
 			continue
 		}
@@ -56,11 +89,11 @@ func writeGitHub(r Report, getenv func(string) string) (err error) {
 			err = exit.Failf("writing GitHub outputs: %v", p)
 		}
 	}()
-	a := githubactions.New(githubactions.WithWriter(io.Discard), githubactions.WithGetenv(getenv))
+	a := githubactions.New(githubactions.WithWriter(io.Discard), githubactions.WithGetenv(w.Getenv))
 	for _, r := range r.Results {
 		a.SetOutput(r.Name, r.Text)
 	}
-	if s := r.Summary; s != "" && getenv("GITHUB_STEP_SUMMARY") != "" {
+	if s := r.Summary; s != "" && w.Getenv("GITHUB_STEP_SUMMARY") != "" {
 		s = strings.ReplaceAll(s, delimiter, "_")
 		if note := "\n\n…cut: longer than GitHub's limit of 1 MiB\n"; len(s) > githubSummaryBytes-4096 {
 			s = strings.ToValidUTF8(s[:githubSummaryBytes-4096-len(note)], "") + note
@@ -70,16 +103,56 @@ func writeGitHub(r Report, getenv func(string) string) (err error) {
 	return nil
 }
 
-// inertCommands keeps a result from being read as a workflow command: the
-// runner reads commands from all that a step prints, "::" at the start of a
-// line and "##[" anywhere in it.
-func inertCommands(s string) string {
-	const zeroWidth = "\u200b"
-	lines := strings.SplitAfter(s, "\n")
-	for i, l := range lines {
-		if strings.HasPrefix(strings.TrimSpace(l), "::") {
-			lines[i] = zeroWidth + l
+func (g *github) Console(w World) Console { return githubConsole{w.Getenv} }
+
+// githubConsole is GitHub's runner. It takes "::" at the start of a line and
+// "##[" anywhere in it for a command (actions/runner, ActionCommand.cs).
+type githubConsole struct{ getenv func(string) string }
+
+func (githubConsole) Inert(lines string) string {
+	var b strings.Builder
+	for len(lines) > 0 {
+		n := 1 + strings.IndexAny(lines, "\n\r")
+		if n == 0 {
+			n = len(lines)
+		}
+		if strings.HasPrefix(strings.TrimSpace(lines[:n]), "::") {
+			b.WriteString(zeroWidth)
+		}
+		b.WriteString(lines[:n])
+		lines = lines[n:]
+	}
+	return noOldCommand(b.String())
+}
+
+func noOldCommand(s string) string { return strings.ReplaceAll(s, "##[", "##"+zeroWidth+"[") }
+
+// zeroWidth breaks a command and is not seen. The runner does not trim it.
+const zeroWidth = "\u200b"
+
+func (c githubConsole) Annotate(m Message) string {
+	fields := map[string]string{"title": m.Title}
+	if m.File != "" {
+		fields["file"] = noOldCommand(m.File)
+	}
+	for name, n := range map[string]int{"line": m.Line, "col": m.Column} {
+		if n > 0 {
+			fields[name] = strconv.Itoa(n)
 		}
 	}
-	return strings.ReplaceAll(strings.Join(lines, ""), "##[", "##"+zeroWidth+"[")
+	var b strings.Builder
+	a := githubactions.New(githubactions.WithWriter(&b), githubactions.WithGetenv(c.getenv)).WithFieldsMap(fields)
+	if s := noOldCommand(text.Clean(m.Text)); m.Error {
+		a.Errorf("%s", s)
+	} else {
+		a.Warningf("%s", s)
+	}
+	return b.String()
+}
+
+// Group tells the runner not to obey commands until it sees a word that the
+// text cannot know (GitHub Docs, "Workflow commands", stop-commands).
+func (c githubConsole) Group(title string) (open, end string) {
+	word := rand.Text()
+	return "::group::" + noOldCommand(text.Line(title)) + "\n::stop-commands::" + word + "\n", "::" + word + "::\n::endgroup::\n"
 }

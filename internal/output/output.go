@@ -1,15 +1,11 @@
-// Package output writes a program's results to where a pipeline looks for
-// them: standard output, Tekton result files, GitHub's files, GitLab's dotenv.
-//
-// Everything is checked before the first byte is written, files are put in
-// place whole, and standard output comes last: a failed run leaves nothing.
 package output
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/atomicfile"
@@ -44,129 +40,139 @@ type Report struct {
 
 // Options are the output flags, the same for every program.
 type Options struct {
-	JSON   bool
-	Files  flagset.Words
-	GitHub bool
-	Dotenv string
+	JSON    bool
+	Systems []System // nil: Shipped
 }
 
 // Register defines the output flags.
 func (o *Options) Register(fs *flagset.Set) {
+	if o.Systems == nil {
+		o.Systems = Shipped()
+	}
 	fs.Group("Output")
 	fs.Bool(&o.JSON, "json", false, "print one JSON document instead of text")
-	fs.Var(&o.Files, "result", "write one result to a file, without a line break: `NAME=PATH`, or NAME[*]=PATH for a list as a JSON array, as Tekton's array results are; can be repeated")
-	fs.Bool(&o.GitHub, "github", false, "set the results as outputs of a GitHub Actions step, add to its summary, and annotate errors and warnings")
-	fs.String(&o.Dotenv, "dotenv", "", "write the results as variables to `PATH`, for GitLab's artifacts:reports:dotenv")
+	for _, s := range o.Systems {
+		s.Register(fs)
+	}
+}
+
+func (o *Options) wanted() []System {
+	return slices.DeleteFunc(slices.Clone(o.Systems), func(s System) bool { return s.Wanted() == "" })
 }
 
 // Check looks at the flags before any work is done: the results must be among
-// specs, and GitHub's files must be named by the environment.
-func (o *Options) Check(specs []Spec, getenv func(string) string) error {
-	paths := map[string]string{}
-	for _, f := range o.Files {
-		name, list, path, err := splitFile(f)
-		if err != nil {
+// specs, and the systems must be there.
+func (o *Options) Check(specs []Spec, w World) error {
+	for _, s := range o.wanted() {
+		if err := s.Check(specs, w); err != nil {
 			return err
 		}
-		spec, ok := find(specs, name)
-		switch {
-		case !ok:
-			e := exit.Usagef("flag --result: there is no result %q; there are %s", name, strings.Join(names(specs), ", "))
-			if n := text.Nearest(name, names(specs)); n != "" {
-				e.Hint("did you mean %s?", n)
-			}
-			return e
-		case list && !spec.List:
-			return exit.Usagef("flag --result: %s is no list", name).Hint("write --result %s=%s", name, path)
-		case paths[path] != "":
-			return exit.Usagef("flag --result: %s and %s are to be written to the same file, %s", paths[path], name, path)
-		}
-		paths[path] = name
-	}
-	if o.GitHub && getenv("GITHUB_OUTPUT") == "" {
-		return exit.Usagef("flag --github: GITHUB_OUTPUT is not set").Hint("leave --github out when not running in a GitHub Actions step")
 	}
 	return nil
 }
 
-// Write writes r to everything that the flags name, standard output last.
-func (o *Options) Write(r Report, stdout io.Writer, getenv func(string) string) error {
-	files := maps.Clone(r.Files)
-	if files == nil {
-		files = map[string][]byte{}
-	}
-	put := func(path string, b []byte) error {
-		if _, ok := files[path]; ok {
-			return exit.Usagef("writing %s: two outputs are to be written to this file", path)
+// Console returns what obeys commands in what this program prints, or nil.
+func (o *Options) Console(w World) Console {
+	var all consoles
+	for _, s := range o.wanted() {
+		if c := s.Console(w); c != nil {
+			all = append(all, c)
 		}
+	}
+	if all == nil {
+		return nil
+	}
+	return all
+}
+
+// Summarizes reports whether a Report's Summary is shown anywhere.
+func (o *Options) Summarizes() bool { return slices.ContainsFunc(o.wanted(), System.Summarizes) }
+
+// Claims returns the flag that needs standard output for itself, or "" if
+// there is none: --json, or that of a system that obeys commands in it.
+func (o *Options) Claims(w World) string {
+	if o.JSON {
+		return "--json"
+	}
+	for _, s := range o.wanted() {
+		if s.Console(w) != nil {
+			return s.Wanted()
+		}
+	}
+	return ""
+}
+
+// Write carries r to everything that the flags name, standard output last.
+func (o *Options) Write(r Report, w World) error {
+	files := map[string][]byte{}
+	names := map[string]string{} // as flags write them, by what they name
+	put := func(path string, b []byte) error {
+		if other, ok := names[same(path)]; ok {
+			return exit.Usagef("writing %s: two outputs are to be written to this file%s", path, aka(path, other))
+		}
+		names[same(path)] = path
 		files[path] = b
 		return nil
 	}
-	for _, f := range o.Files {
-		name, list, path, err := splitFile(f)
-		if err != nil {
-			return err
-		}
-		res, ok := result(r.Results, name)
-		if !ok {
-			return exit.Failf("writing result %s: this run has none", name)
-		}
-		b := []byte(res.Text)
-		if list {
-			b = jsonList(res.List)
-		} else if err := oneLine(res); err != nil {
-			return err
-		}
+	for path, b := range r.Files {
 		if err := put(path, b); err != nil {
 			return err
 		}
 	}
-	if o.Dotenv != "" {
-		b, err := Dotenv(r.Results)
+	for _, s := range o.wanted() {
+		more, err := s.Files(r, w)
 		if err != nil {
 			return err
 		}
-		if err := put(o.Dotenv, b); err != nil {
-			return err
+		for _, f := range more {
+			if err := put(f.Path, f.Bytes); err != nil {
+				return err
+			}
 		}
 	}
-	var doc []byte
+	doc := text.Clean(r.Text)
 	if o.JSON {
 		b, err := json.MarshalIndent(r.JSON, "", "  ")
 		if err != nil {
 			return fmt.Errorf("writing JSON: %w", err)
 		}
-		doc = append(b, '\n')
-	} else {
-		doc = []byte(text.Clean(r.Text))
+		doc = string(b) + "\n"
 	}
-	if o.GitHub {
-		if err := checkGitHub(r.Results); err != nil {
-			return err
-		}
-		doc = []byte(inertCommands(string(doc)))
+	if c := o.Console(w); c != nil {
+		doc = c.Inert(doc)
 	}
 	if err := atomicfile.WriteAll(files); err != nil {
 		return err
 	}
-	if o.GitHub {
-		if err := writeGitHub(r, getenv); err != nil {
+	for _, s := range o.wanted() {
+		if err := s.Deliver(r, w); err != nil {
 			return err
 		}
 	}
-	if _, err := stdout.Write(doc); err != nil {
+	if _, err := io.WriteString(w.Stdout, doc); err != nil {
 		return fmt.Errorf("writing to standard output: %w", err)
 	}
 	return nil
 }
 
-func splitFile(f string) (name string, list bool, path string, err error) {
-	name, path, ok := strings.Cut(f, "=")
-	if !ok || name == "" || path == "" {
-		return "", false, "", exit.Usagef("flag --result: %q is not NAME=PATH", f)
+// same returns a name that two paths of one file share: x and ./x, and where
+// folders are links, those too.
+func same(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Clean(path)
 	}
-	name, list = strings.CutSuffix(name, "[*]")
-	return name, list, path, nil
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		return filepath.Join(dir, filepath.Base(abs))
+	}
+	return abs
+}
+
+func aka(path, other string) string {
+	if path == other {
+		return ""
+	}
+	return ", which " + other + " is too"
 }
 
 // oneLine refuses what would need quoting somewhere: every adapter carries the
@@ -176,38 +182,4 @@ func oneLine(r Result) error {
 		return exit.Failf("writing result %s: its value %q holds a line break or a control character", r.Name, r.Text)
 	}
 	return nil
-}
-
-func jsonList(l []string) []byte {
-	if l == nil {
-		l = []string{}
-	}
-	b, _ := json.Marshal(l) // strings always can
-	return b
-}
-
-func find(specs []Spec, name string) (Spec, bool) {
-	for _, s := range specs {
-		if s.Name == name {
-			return s, true
-		}
-	}
-	return Spec{}, false
-}
-
-func result(rs []Result, name string) (Result, bool) {
-	for _, r := range rs {
-		if r.Name == name {
-			return r, true
-		}
-	}
-	return Result{}, false
-}
-
-func names(specs []Spec) []string {
-	var n []string
-	for _, s := range specs {
-		n = append(n, s.Name)
-	}
-	return n
 }

@@ -5,7 +5,30 @@ import (
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/flagset"
 )
+
+// gitlab writes the results as variables that later jobs have.
+type gitlab struct {
+	Plain
+	path string
+}
+
+func (g *gitlab) Register(fs *flagset.Set) {
+	fs.String(&g.path, "dotenv", "", "write the results as variables to `PATH`, for GitLab's artifacts:reports:dotenv")
+}
+
+func (g *gitlab) Wanted() string {
+	if g.path == "" {
+		return ""
+	}
+	return "--dotenv"
+}
+
+func (g *gitlab) Files(r Report, _ World) ([]File, error) {
+	b, err := Dotenv(r.Results)
+	return []File{{g.path, b}}, err
+}
 
 // GitLab's limits for artifacts:reports:dotenv
 // (docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv).
@@ -14,7 +37,7 @@ const (
 	dotenvLines = 20
 )
 
-// Dotenv gives the results as NAME=value lines. GitLab takes no quotes, no
+// Dotenv returns the results as NAME=value lines. GitLab takes no quotes, no
 // blank and no multi-line values; a result without a value has no line.
 func Dotenv(rs []Result) ([]byte, error) {
 	var b strings.Builder
@@ -40,11 +63,11 @@ func Dotenv(rs []Result) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// Variable gives a result's name as that of a variable: image-digest is IMAGE_DIGEST.
+// Variable returns the name of the variable for a result: image-digest is IMAGE_DIGEST.
 func Variable(name string) (string, error) {
 	v := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	if v == "" || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
-		return "", exit.Failf("writing dotenv: %q is no name of a variable", name)
+		return "", exit.Failf("writing dotenv: %q is not the name of a variable", name)
 	}
 	return v, nil
 }
