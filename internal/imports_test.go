@@ -36,7 +36,7 @@ var layers = map[string][]string{
 	// manifests
 	"internal/pod":      {},
 	"internal/affinity": {"internal/exit", "internal/platform", "internal/pod"},
-	"internal/manifest": {"internal/exit", "internal/pod"},
+	"internal/kubeyaml": {"internal/exit", "internal/pod"},
 	"internal/lookup":   {"internal/exit", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/polyarch/polyarch/internal/manifest"
+	"github.com/polyarch/polyarch/internal/kubeyaml"
 )
 
 // A differ writes a unified diff of a file as its chunks come by. The edits
@@ -27,7 +27,7 @@ type differ struct {
 
 const diffContext = 3
 
-func (d *differ) chunk(src []byte, edits []manifest.Edit) error {
+func (d *differ) chunk(src []byte, edits []kubeyaml.Edit) error {
 	at := 0
 	for len(edits) > 0 {
 		from, to, n := span(src, edits)
@@ -40,7 +40,7 @@ func (d *differ) chunk(src []byte, edits []manifest.Edit) error {
 		for i := range fresh {
 			fresh[i].At -= from
 		}
-		old := manifest.Chunk{Bytes: src[from:to]}
+		old := kubeyaml.Chunk{Bytes: src[from:to]}
 		var now bytes.Buffer
 		if err := old.Apply(&now, fresh); err != nil {
 			return err
@@ -56,9 +56,9 @@ func (d *differ) chunk(src []byte, edits []manifest.Edit) error {
 	return nil
 }
 
-// span gives the lines that the first edit touches, and those edits that
+// span returns the lines that the first edit touches, and those edits that
 // touch them too.
-func span(src []byte, edits []manifest.Edit) (from, to, n int) {
+func span(src []byte, edits []kubeyaml.Edit) (from, to, n int) {
 	from = bytes.LastIndexByte(src[:edits[0].At], '\n') + 1
 	to = from
 	for _, e := range edits {

@@ -32,7 +32,7 @@ func (s source) open() (io.ReadCloser, error) {
 	return f, nil
 }
 
-// sources gives what the arguments name, each file once; no argument and "-"
+// sources returns what the arguments name, each file once; no argument and "-"
 // are standard input.
 func sources(args []string, recursive bool, stdin io.Reader) ([]source, error) {
 	if len(args) == 0 {
@@ -70,7 +70,7 @@ func sources(args []string, recursive bool, stdin io.Reader) ([]source, error) {
 	return out, nil
 }
 
-// folder gives the files of a folder that may be manifests, sorted.
+// folder returns the files of a folder that may be manifests, sorted.
 func folder(path string, recursive bool) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {

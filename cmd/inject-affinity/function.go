@@ -9,7 +9,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
-	"github.com/polyarch/polyarch/internal/manifest"
+	"github.com/polyarch/polyarch/internal/kubeyaml"
 )
 
 // sniffed is how far into standard input a ResourceList is looked for.
@@ -18,8 +18,8 @@ const sniffed = 4 << 10
 // settable are the flags that a functionConfig may set.
 var settable = []string{"artifacts", "image", "offline", "on-unknown", "insecure-registry", "timeout", "terms", "when", "cluster-platforms", "taints", "pod-spec", "report-file"}
 
-// function takes the flags that a KRM function's input sets. It gives the
-// input back, of which it may have read the start, or all.
+// function takes the flags that a KRM function's input sets. It returns the
+// input, of which it may have read the start, or all.
 func function(e *command.Env, stdin io.Reader) (io.Reader, error) {
 	start := bufio.NewReaderSize(stdin, sniffed)
 	head, err := start.Peek(sniffed)
@@ -33,7 +33,7 @@ func function(e *command.Env, stdin io.Reader) (io.Reader, error) {
 	if err != nil {
 		return nil, exit.Failf("reading standard input: %w", err)
 	}
-	settings, ok, err := manifest.FunctionConfig(manifest.Chunk{Bytes: all, Line: 1})
+	settings, ok, err := kubeyaml.FunctionConfig(kubeyaml.Chunk{Bytes: all, Line: 1})
 	if err != nil {
 		return nil, inFile(standardInput, err)
 	}

@@ -80,8 +80,8 @@ func (c *catalogue) add(where string, a artifacts.Build) error {
 	return nil
 }
 
-// repository gives an image's name without tag and digest, in full; a name
-// that is no reference stays as it is. ko writes its images as ko://IMPORTPATH.
+// repository returns an image's name without tag and digest, in full; a name
+// that is not a reference stays as it is. ko writes its images as ko://IMPORTPATH.
 func repository(image string) string {
 	if path, ok := strings.CutPrefix(image, "ko://"); ok {
 		return path
@@ -93,7 +93,7 @@ func repository(image string) string {
 	return ref.Repository.String()
 }
 
-// find gives the build that an image in a manifest stands for, and whether the
+// find returns the build that an image in a manifest stands for, and whether the
 // manifest leaves open which of its builds: then it is to be written out.
 func (c *catalogue) find(image string) (b *build, open bool) {
 	ref, err := registry.ParseReference(image)

@@ -13,8 +13,8 @@ import (
 	"github.com/polyarch/polyarch/internal/affinity"
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/kubeyaml"
 	"github.com/polyarch/polyarch/internal/lookup"
-	"github.com/polyarch/polyarch/internal/manifest"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/pod"
 	"github.com/polyarch/polyarch/internal/registry"
@@ -22,13 +22,13 @@ import (
 
 // An injector turns chunks of manifests into edits.
 type injector struct {
-	images  *catalogue
-	book    *lookup.Book // nil: no registry is to be asked
-	kinds   manifest.Kinds
-	taints  []pod.Taint
-	options affinity.Options
-	spare   bool // add no affinity: the cluster has one platform
-	skip    bool // an image whose platforms are not known narrows nothing
+	images     *catalogue
+	book       *lookup.Book // nil: no registry is asked
+	kinds      kubeyaml.Kinds
+	taints     []pod.Taint
+	options    affinity.Options
+	imagesOnly bool // add no affinity, since the cluster has one platform
+	skip       bool // an image whose platforms are not known narrows nothing
 }
 
 // lookups is how many registry look-ups run at the same time.
@@ -40,10 +40,10 @@ func (c *config) injector(log *command.Log) (*injector, error) {
 		return nil, err
 	}
 	in := &injector{
-		images:  images,
-		options: affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster},
-		spare:   c.when == "mixed" && len(c.cluster.Nodes()) < 2,
-		skip:    c.onUnknown == "skip",
+		images:     images,
+		options:    affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster},
+		imagesOnly: c.when == "mixed" && len(c.cluster.Nodes()) < 2,
+		skip:       c.onUnknown == "skip",
 	}
 	if !c.offline {
 		in.book = lookup.New(registry.New(registry.Options{
@@ -70,7 +70,7 @@ func (c *config) injector(log *command.Log) (*injector, error) {
 
 // findings are what an injector makes of a chunk. File names are not in them.
 type findings struct {
-	edits           []manifest.Edit
+	edits           []kubeyaml.Edit
 	workloads       []workload
 	warnings, notes []note
 }
@@ -85,7 +85,7 @@ func (in *injector) file(ctx context.Context, s source, out *sink, rec *record) 
 	if err := out.begin(s); err != nil {
 		return err
 	}
-	err = in.stream(ctx, r, !s.found, func(c manifest.Chunk, f findings) error {
+	err = in.stream(ctx, r, !s.found, func(c kubeyaml.Chunk, f findings) error {
 		rec.add(s.name, f)
 		return out.chunk(c, f.edits)
 	})
@@ -95,8 +95,8 @@ func (in *injector) file(ctx context.Context, s source, out *sink, rec *record) 
 	return out.end()
 }
 
-// document gives the edits to a document.
-func (in *injector) document(ctx context.Context, doc *manifest.Document) (findings, error) {
+// document returns the edits to a document.
+func (in *injector) document(ctx context.Context, doc *kubeyaml.Document) (findings, error) {
 	var f findings
 	for _, w := range doc.Workloads {
 		if err := in.workload(ctx, doc, w, &f); err != nil {
@@ -111,11 +111,11 @@ func (in *injector) document(ctx context.Context, doc *manifest.Document) (findi
 	return f, err
 }
 
-// results gives the findings of a document as a KRM function reports them.
-func results(doc *manifest.Document, f findings) []manifest.Result {
-	var out []manifest.Result
+// results returns the findings of a document as a KRM function reports them.
+func results(doc *kubeyaml.Document, f findings) []kubeyaml.Result {
+	var out []kubeyaml.Result
 	for i, w := range doc.Workloads {
-		r := manifest.Result{APIVersion: w.APIVersion, Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
+		r := kubeyaml.Result{APIVersion: w.APIVersion, Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
 		if done := f.workloads[i]; done.Changed {
 			r.Severity, r.Message = "info", fmt.Sprintf("%s: changed, platforms: %s", title(w), done.Platforms)
 			out = append(out, r)
@@ -134,8 +134,8 @@ func results(doc *manifest.Document, f findings) []manifest.Result {
 	return out
 }
 
-func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *manifest.Workload, f *findings) error {
-	before := doc.Asked()
+func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kubeyaml.Workload, f *findings) error {
+	before := doc.Requested()
 	images := make([]affinity.Image, len(w.Spec.Containers))
 	for i, c := range w.Spec.Containers {
 		list, text, err := in.platforms(ctx, c.Image)
@@ -152,12 +152,12 @@ func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *man
 			}
 		}
 	}
-	pinned := doc.Asked()
+	pinned := doc.Requested()
 	change, err := affinity.Plan(w.Spec, images, in.options)
 	if err != nil {
 		return err
 	}
-	if !in.spare {
+	if !in.imagesOnly {
 		if err := w.Affinity(change.New, change.Existing); err != nil {
 			return err
 		}
@@ -168,10 +168,10 @@ func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *man
 		}
 	}
 	common, _, _ := affinity.Common(images)
-	done := workload{Line: w.Line, Platforms: common, Changed: doc.Asked() > before}
+	done := workload{Line: w.Line, Platforms: common, Changed: doc.Requested() > before}
 	// cloned, so that the record does not keep the document's bytes alive
 	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)
-	if doc.Asked() > pinned {
+	if doc.Requested() > pinned {
 		for _, text := range warnings(w) {
 			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: w.Line, Text: text})
 		}
@@ -183,7 +183,7 @@ func (in *injector) workload(ctx context.Context, doc *manifest.Document, w *man
 	return nil
 }
 
-// platforms gives the platforms of an image, and what to write in its place:
+// platforms returns the platforms of an image, and what to write in its place:
 // the reference of the build it stands for, or "".
 func (in *injector) platforms(ctx context.Context, image string) (platform.List, string, error) {
 	b, open := in.images.find(image)
@@ -202,10 +202,10 @@ func (in *injector) platforms(ctx context.Context, image string) (platform.List,
 	return list, text, err
 }
 
-// reference gives what to ask a registry for.
+// reference returns what to ask a registry for.
 func (in *injector) reference(image string, b *build) (registry.Reference, error) {
 	if in.book == nil {
-		return registry.Reference{}, exit.Failf("--offline forbids to ask its registry").
+		return registry.Reference{}, exit.Failf("its registry was not asked, because of --offline").
 			Hint("name it in an --artifacts file, or with --image '%s=%s;linux/amd64'", image, image)
 	}
 	if b != nil {
@@ -223,7 +223,7 @@ func (in *injector) reference(image string, b *build) (registry.Reference, error
 
 // ask looks up all images of some documents at once, so that the documents
 // need not wait for each other. What fails fails again when it is needed.
-func (in *injector) ask(ctx context.Context, docs []*manifest.Document) {
+func (in *injector) ask(ctx context.Context, docs []*kubeyaml.Document) {
 	var wg sync.WaitGroup
 	seen := map[string]bool{}
 	for _, d := range docs {

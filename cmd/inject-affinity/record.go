@@ -122,7 +122,7 @@ func (r *record) marshal() []byte {
 	return append(b, '\n')
 }
 
-// document gives the record with empty lists instead of null.
+// document returns the record with empty lists instead of null.
 func (r *record) document() record {
 	d := *r
 	if d.Files == nil {

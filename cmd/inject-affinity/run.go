@@ -85,7 +85,7 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	var r record
 	err := c.inject(ctx, e, &r)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = exit.Unreachablef("%w: the limit of %s was reached", err, c.timeout).Hint("give it more time with --timeout")
+		err = exit.Unreachablef("%w: the limit of %s was reached", err, c.timeout).Hint("allow more time with --timeout")
 	}
 	if err != nil && c.reportFile != "" {
 		r.Error, r.Hints = err.Error(), exit.HintsOf(err)

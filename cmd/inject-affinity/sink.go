@@ -7,7 +7,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/atomicfile"
 	"github.com/polyarch/polyarch/internal/exit"
-	"github.com/polyarch/polyarch/internal/manifest"
+	"github.com/polyarch/polyarch/internal/kubeyaml"
 )
 
 // A sink takes the chunks with their edits and gives nothing away before
@@ -48,7 +48,7 @@ func (s *sink) begin(src source) error {
 	return nil
 }
 
-func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
+func (s *sink) chunk(c kubeyaml.Chunk, edits []kubeyaml.Edit) error {
 	first := s.first
 	s.first = false
 	if s.aside != nil {
@@ -80,7 +80,7 @@ func (s *sink) chunk(c manifest.Chunk, edits []manifest.Edit) error {
 
 // rewrite writes a chunk of a file in place. A file without an edit is not
 // touched: the first edit starts the new one with what came before it.
-func (s *sink) rewrite(c manifest.Chunk, edits []manifest.Edit) error {
+func (s *sink) rewrite(c kubeyaml.Chunk, edits []kubeyaml.Edit) error {
 	if s.file == nil && len(edits) == 0 {
 		s.passed += int64(len(c.Bytes))
 		return nil
@@ -105,7 +105,7 @@ func (s *sink) rewrite(c manifest.Chunk, edits []manifest.Edit) error {
 
 // separate puts a document marker between two files, and takes the byte order
 // mark of the second one away.
-func (s *sink) separate(c *manifest.Chunk, edits []manifest.Edit) error {
+func (s *sink) separate(c *kubeyaml.Chunk, edits []kubeyaml.Edit) error {
 	if mark := []byte("\uFEFF"); bytes.HasPrefix(c.Bytes, mark) {
 		c.Bytes = c.Bytes[len(mark):]
 		for i := range edits {

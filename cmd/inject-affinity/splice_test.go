@@ -125,7 +125,7 @@ func fromYAML(n *yaml.Node, budget *int) (any, error) {
 	return value{n.ShortTag(), n.Value}, nil
 }
 
-// at gives an entry of a map.
+// at returns an entry of a map.
 func at(v any, path ...string) any {
 	for _, key := range path {
 		m, ok := v.(map[any]any)
@@ -325,7 +325,7 @@ func spliced(t *testing.T, in string) {
 	}
 }
 
-// withoutInserts gives the first line of in, images and nulls aside, that is
+// withoutInserts returns the first line of in, images and nulls aside, that is
 // not in out, in order.
 func withoutInserts(in, out string) string {
 	strip := func(s string) string {
@@ -365,7 +365,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// shapes gives PodSpecs in all ways of writing them.
+// shapes returns PodSpecs in all ways of writing them.
 func shapes(t testing.TB) []string {
 	t.Helper()
 	specs := []string{
@@ -410,7 +410,7 @@ func shapes(t testing.TB) []string {
 	)
 }
 
-// asJSON gives a Pod with that spec as JSON.
+// asJSON returns a Pod with that spec as JSON.
 func asJSON(t testing.TB, spec, indent string) string {
 	t.Helper()
 	var v any

@@ -6,12 +6,12 @@ import (
 	"runtime"
 
 	"github.com/polyarch/polyarch/internal/exit"
-	"github.com/polyarch/polyarch/internal/manifest"
+	"github.com/polyarch/polyarch/internal/kubeyaml"
 )
 
 // A batch is some chunks in a row, which one worker handles.
 type batch struct {
-	chunks []manifest.Chunk
+	chunks []kubeyaml.Chunk
 	size   int
 
 	found []findings
@@ -25,7 +25,7 @@ const batchSize = 128 << 10
 
 // stream reads chunks, handles them in parallel, and hands them to emit in
 // their order. Memory is bounded by the batches in flight.
-func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit func(manifest.Chunk, findings) error) error {
+func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit func(kubeyaml.Chunk, findings) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := max(2, runtime.GOMAXPROCS(0))
@@ -47,7 +47,7 @@ func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit fu
 	}()
 	for range workers {
 		go func() {
-			read := &manifest.Reader{Kinds: in.kinds, Named: named}
+			read := &kubeyaml.Reader{Kinds: in.kinds, Named: named}
 			for b := range work {
 				b.found, b.err = in.batch(ctx, b.chunks, read)
 				close(b.done)
@@ -84,7 +84,7 @@ func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit fu
 // split groups chunks into batches.
 func split(ctx context.Context, r io.Reader, emit func(*batch) error) error {
 	b := &batch{done: make(chan struct{})}
-	err := manifest.Split(r, func(c manifest.Chunk) error {
+	err := kubeyaml.Split(r, func(c kubeyaml.Chunk) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -103,9 +103,8 @@ func split(ctx context.Context, r io.Reader, emit func(*batch) error) error {
 }
 
 // batch handles chunks; with an error come the findings before it.
-func (in *injector) batch(ctx context.Context, chunks []manifest.Chunk, read *manifest.Reader) ([]findings, error) {
-	defer read.Reset()
-	docs := make([]*manifest.Document, 0, len(chunks))
+func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, read *kubeyaml.Reader) ([]findings, error) {
+	docs := make([]*kubeyaml.Document, 0, len(chunks))
 	var readErr error
 	for _, c := range chunks {
 		d, err := read.Read(c)
@@ -132,7 +131,7 @@ func (in *injector) batch(ctx context.Context, chunks []manifest.Chunk, read *ma
 
 // doubtful looks at the result of edits to an odd document: it has to read as
 // one with the same workloads that lack nothing.
-func (in *injector) doubtful(ctx context.Context, d *manifest.Document, f findings, read *manifest.Reader) error {
+func (in *injector) doubtful(ctx context.Context, d *kubeyaml.Document, f findings, read *kubeyaml.Reader) error {
 	c, err := d.Edited(f.edits)
 	if err != nil {
 		return err

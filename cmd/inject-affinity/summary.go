@@ -53,7 +53,7 @@ func (r *record) summary(diff *excerpt) string {
 	return b.String()
 }
 
-// fenced gives a diff as a block of code, with a fence that is longer than any
+// fenced returns a diff as a block of code, with a fence that is longer than any
 // row of backticks in it.
 func fenced(diff string) string {
 	fence := "```"

@@ -4,7 +4,7 @@
 // The law: for every node, allowed after = allowed before AND the node's
 // platform is among those that all of the Pod's images have in common. A
 // node's platform is what its labels kubernetes.io/os and kubernetes.io/arch
-// say; the scheduler knows no other, so a variant (arm/v7) is no part of it.
+// say; the scheduler knows no other, so a variant (arm/v7) does not count.
 package affinity
 
 import (
@@ -69,7 +69,7 @@ func groups(l platform.List, o Options) []group {
 	return gs
 }
 
-// Plan gives the change that makes the law hold for a Pod with these images.
+// Plan returns the change that makes the law hold for a Pod with these images.
 // Images without a platform in common, and a Pod whose own rules leave no node
 // that its images could run on, are errors of code exit.Impossible, with the
 // line of the field that stands against it.
@@ -113,9 +113,9 @@ func Plan(s pod.Spec, images []Image, o Options) (Change, error) {
 	return c, nil
 }
 
-// complete gives what a term lacks so that it implies the law: nothing, or the
+// complete returns what a term lacks so that it implies the law: nothing, or the
 // requirements for each group that the term leaves possible. For a term that
-// contradicts all of them it gives an error, and requirements all the same.
+// contradicts all of them it returns an error, and requirements all the same.
 func complete(t pod.Term, selector []pod.Requirement, common platform.List, gs []group) ([][]pod.Requirement, error) {
 	all := slices.Concat(selector, t.Expressions)
 	os, arch := about(all, LabelOS, betaOS), about(all, LabelArch, betaArch)
@@ -137,7 +137,7 @@ func complete(t pod.Term, selector []pod.Requirement, common platform.List, gs [
 	return forms, nil
 }
 
-// lacking gives the requirements of g that do not follow from os and arch.
+// lacking returns the requirements of g that do not follow from os and arch.
 func lacking(os, arch rules, g group) []pod.Requirement {
 	var add []pod.Requirement
 	if !os.within(g.os) {

@@ -11,7 +11,7 @@ import (
 	"github.com/polyarch/polyarch/internal/pod"
 )
 
-// Common gives the platforms that all images whose platforms are known have in
+// Common returns the platforms that all images whose platforms are known have in
 // common; known is false when that is none of them. It is an error if there is
 // no such platform.
 func Common(images []Image) (common platform.List, known bool, err error) {

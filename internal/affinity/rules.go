@@ -31,7 +31,7 @@ func passes(r pod.Requirement, v string) bool {
 	return Matches(r, v, true) || former && Matches(r, v, false)
 }
 
-// candidates gives the values that a node's label can have, sorted; bounded is
+// candidates returns the values that a node's label can have, sorted; bounded is
 // false when the rules leave them open.
 func (rs rules) candidates() (values []string, bounded bool) {
 	for _, r := range rs {

@@ -20,7 +20,7 @@ func ParseTaint(s string) (pod.Taint, error) {
 	return pod.Taint{Key: key, Value: value, Effect: effect}, nil
 }
 
-// Tolerations gives the tolerations that a Pod lacks for the nodes its images
+// Tolerations returns the tolerations that a Pod lacks for the nodes its images
 // can run on: a taint that names another architecture needs none.
 func Tolerations(s pod.Spec, images []Image, taints []pod.Taint) []pod.Toleration {
 	common, known, err := Common(images)

@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ func sameAsYAML(t *testing.T, text string) (sure bool) {
 	t.Helper()
 	sure = true
 	err := Split(strings.NewReader(text), func(c Chunk) error {
-		fast, ok := scan(c, &arena{})
+		fast, ok := scan(c)
 		if !ok {
 			sure = false
 			return nil

@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"bytes"
@@ -15,12 +15,12 @@ import (
 type Document struct {
 	Workloads []*Workload
 
-	chunk Chunk
-	kinds Kinds
-	edits []Edit
-	asked int
-	often map[Edit]*repeated // edits to what aliases repeat
-	bare  map[*node]int      // aliases of a node that edits replace by text
+	chunk     Chunk
+	kinds     Kinds
+	edits     []Edit
+	requested int
+	shared    map[Edit]*repeated // edits to what aliases repeat
+	replaced  map[*node]int      // aliases of a node that edits replace by text
 
 	resources *node // the document, if it is a ResourceList
 	odd       bool  // scan was not sure of it
@@ -43,19 +43,13 @@ type Workload struct {
 	style  style
 }
 
-// A Reader reads chunks. The documents it gives are good until it is reset.
+// A Reader reads chunks.
 type Reader struct {
 	Kinds Kinds
 	// Named says that the user named the files: one that does not look like a
 	// manifest has to be readable at least.
 	Named bool
-
-	arena arena
 }
-
-// Reset ends the use of the documents that the reader gave, whose memory
-// serves the next ones.
-func (r *Reader) Reset() { r.arena.reset() }
 
 // Read finds the workloads of a chunk. Errors carry the line, not the file.
 func (r *Reader) Read(c Chunk) (*Document, error) {
@@ -66,7 +60,7 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 	if err := refuse(c); err != nil {
 		return nil, err
 	}
-	roots, odd, err := parse(c, &r.arena)
+	roots, odd, err := parse(c)
 	d.odd = odd
 	if err != nil {
 		return nil, template(c, err)
@@ -91,10 +85,10 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 
 // parse picks the parser. What starts with a brace may be JSON or YAML. What
 // neither encoding/json nor scan reads is odd.
-func parse(c Chunk, a *arena) (roots []*node, odd bool, err error) {
+func parse(c Chunk) (roots []*node, odd bool, err error) {
 	from, ok := startsJSON(c.Bytes)
 	if !ok {
-		if roots, ok := scan(c, a); ok {
+		if roots, ok := scan(c); ok {
 			return roots, false, nil
 		}
 		roots, err = parseYAML(c)
@@ -119,7 +113,7 @@ const fewKeys = 16
 // its key.
 func (d *Document) sound(m *node) error {
 	if at := m.content(d.chunk.Bytes); m.flow && bytes.HasPrefix(d.chunk.Bytes[at:], []byte("{{")) {
-		return template(d.chunk, exit.Failf("line %d: {{ is no value", m.line).At("", m.line, m.col))
+		return template(d.chunk, exit.Failf("line %d: {{ is not a value", m.line).At("", m.line, m.col))
 	}
 	var seen map[string]bool
 	if len(m.keys) > fewKeys {
@@ -136,15 +130,15 @@ func (d *Document) sound(m *node) error {
 			seen[k.value] = true
 		}
 		if twice {
-			return exit.Failf("line %d: the key %q stands twice in one mapping", k.line, k.value).At("", k.line, k.col).
+			return exit.Failf("line %d: the key %q appears twice in one mapping", k.line, k.value).At("", k.line, k.col).
 				Hint("remove one of them; the API server refuses such a document")
 		}
 	}
 	return nil
 }
 
-// worthReading reports whether a chunk may hold a PodSpec, or is no manifest
-// that one could tell by its looks. A PodSpec has containers, however written.
+// worthReading reports whether a chunk may hold a PodSpec, or does not look like a
+// manifest. A PodSpec has containers, however written.
 func (r *Reader) worthReading(b []byte) bool {
 	switch kind := bytes.Contains(b, []byte("kind")); {
 	case bytes.Contains(b, []byte("containers")):
@@ -244,7 +238,7 @@ func (d *Document) descend(obj, at, parent *node, path []string, done string) er
 
 func (d *Document) workload(obj, spec, parent *node, path string) error {
 	if spec.kind != mapping {
-		return exit.Failf("line %d: %s is no mapping", spec.line, path).At("", spec.line, spec.col)
+		return exit.Failf("line %d: %s is not a mapping", spec.line, path).At("", spec.line, spec.col)
 	}
 	w := &Workload{APIVersion: obj.text("apiVersion"), Kind: obj.text("kind"), Line: obj.line, doc: d, path: path, obj: obj, pod: spec}
 	if _, meta := obj.get("metadata"); meta != nil {
@@ -276,22 +270,22 @@ type Edit struct {
 // is what it seems, so that the result of edits to it is to be looked at.
 func (d *Document) Odd() bool { return d.odd }
 
-// Edited gives the document's chunk with edits.
+// Edited returns the document's chunk with edits.
 func (d *Document) Edited(edits []Edit) (Chunk, error) {
 	var b bytes.Buffer
 	err := d.chunk.Apply(&b, edits)
 	return Chunk{Bytes: b.Bytes(), Line: d.chunk.Line}, err
 }
 
-// Asked gives how many edits were asked for so far.
-func (d *Document) Asked() int { return d.asked }
+// Requested returns how many edits were requested so far.
+func (d *Document) Requested() int { return d.requested }
 
-// Edits gives what to change, in the order of the places. It is an error if an
-// edit would change more than was asked for, since an alias repeats its place.
+// Edits returns what to change, in the order of the places. It is an error if an
+// edit would change more than was requested, since an alias repeats its place.
 func (d *Document) Edits() ([]Edit, error) {
 	slices.SortStableFunc(d.edits, func(a, b Edit) int { return a.At - b.At })
 	for _, e := range d.edits {
-		if r := d.often[e]; r != nil && r.times+d.bare[r.node] != r.node.uses {
+		if r := d.shared[e]; r != nil && r.times+d.replaced[r.node] != r.node.uses {
 			return nil, exit.Failf("line %d: what has to change here is repeated elsewhere by an alias", r.node.line).At("", r.node.line, r.node.col).
 				Hint("write it out instead of using an anchor and an alias")
 		}
@@ -302,26 +296,26 @@ func (d *Document) Edits() ([]Edit, error) {
 // A repeated is an edit to a node that aliases repeat.
 type repeated struct {
 	node  *node
-	times int // how often it was asked for
+	times int // how often it was requested
 }
 
 // edit notes an edit to a node. Workloads that share the node ask for it once
 // each, and it is made once.
 func (d *Document) edit(n *node, at, del int, text string) {
 	e := Edit{at, del, text}
-	d.asked++
+	d.requested++
 	if n.uses == 0 {
 		d.edits = append(d.edits, e)
 		return
 	}
-	if d.often == nil {
-		d.often = map[Edit]*repeated{}
+	if d.shared == nil {
+		d.shared = map[Edit]*repeated{}
 	}
-	if d.often[e] == nil {
-		d.often[e] = &repeated{node: n}
+	if d.shared[e] == nil {
+		d.shared[e] = &repeated{node: n}
 		d.edits = append(d.edits, e)
 	}
-	d.often[e].times++
+	d.shared[e].times++
 }
 
 // Apply writes the chunk with the edits, which are in order.

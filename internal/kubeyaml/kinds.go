@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"maps"
@@ -56,7 +56,7 @@ func (k *Kinds) Add(s string) error {
 	return nil
 }
 
-// paths gives the places of a kind.
+// paths returns the places of a kind.
 func (k Kinds) paths(apiVersion, kind string) [][]string {
 	if group(apiVersion) == "" && apiVersion != "v1" { // the core has this one version
 		return nil
@@ -69,7 +69,7 @@ func (k Kinds) paths(apiVersion, kind string) [][]string {
 	return paths
 }
 
-// group gives the API group of an apiVersion: "apps" of apps/v1, "" of v1.
+// group returns the API group of an apiVersion: "apps" of apps/v1, "" of v1.
 func group(apiVersion string) string {
 	g, _, ok := strings.Cut(apiVersion, "/")
 	if !ok {

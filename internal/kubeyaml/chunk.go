@@ -1,7 +1,4 @@
-// Package manifest finds the PodSpecs in a stream of Kubernetes manifests and
-// splices text into it. Parsers only find places: what is not inserted or
-// replaced on purpose is handed on byte for byte, and never re-encoded.
-package manifest
+package kubeyaml
 
 import (
 	"bytes"
@@ -63,7 +60,7 @@ type lineSplitter struct {
 	seen int // bytes in which there is no marker
 }
 
-// cut gives the length of the first piece; with 0 it has to see more.
+// cut returns the length of the first piece; with 0 it has to see more.
 func (s *lineSplitter) cut(buf []byte, eof bool) (n int, more bool) {
 	for {
 		i := bytes.Index(buf[s.seen:], []byte("\n---"))
@@ -96,8 +93,8 @@ type jsonSplitter struct {
 	key    bool // the first key of the first object was seen: it is JSON, not YAML's flow style
 }
 
-// cut gives the length of the first piece; with 0 it has to see more, or if
-// more is false, this is no JSON.
+// cut returns the length of the first piece; with 0 it has to see more, or if
+// more is false, this is not JSON.
 func (s *jsonSplitter) cut(buf []byte, eof bool) (n int, more bool) {
 	for ; s.seen < len(buf); s.seen++ {
 		c := buf[s.seen]

@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"bytes"
@@ -55,14 +55,14 @@ func (w *Workload) Tolerations(ts []pod.Toleration) error {
 func (w *Workload) SetImage(i int, ref string) error {
 	n := w.images[i]
 	if !reference.MatchString(ref) {
-		return exit.Failf("line %d: %q is no image reference", n.line, ref)
+		return exit.Failf("line %d: %q is not an image reference", n.line, ref)
 	}
 	src := w.doc.chunk.Bytes
 	if n.alias != nil {
-		if w.doc.bare == nil {
-			w.doc.bare = map[*node]int{}
+		if w.doc.replaced == nil {
+			w.doc.replaced = map[*node]int{}
 		}
-		w.doc.bare[n.alias]++
+		w.doc.replaced[n.alias]++
 		w.doc.edit(n, n.start, len("*"+n.value), ref)
 		return nil
 	}
@@ -102,7 +102,7 @@ func (w *Workload) prepend(m *node, key string, l list) error {
 	return w.insertItems(v.resolve(), l)
 }
 
-// set gives a mapping an entry that it lacks, or that is null: k and null are
+// set returns a mapping an entry that it lacks, or that is null: k and null are
 // what it has.
 func (w *Workload) set(m, k, null *node, e entry) error {
 	if null == nil {
@@ -177,7 +177,7 @@ func (w *Workload) insertItems(seq *node, l list) error {
 	return nil
 }
 
-// fill gives a value to a key that has none, or null.
+// fill returns a value to a key that has none, or null.
 func (w *Workload) fill(m, k, null *node, v any) error {
 	if null.alias != nil || null.anchored {
 		return exit.Failf("line %d: %s is null by an anchor, an alias or a tag", k.line, k.value).At("", k.line, k.col).
@@ -198,7 +198,7 @@ func (w *Workload) fill(m, k, null *node, v any) error {
 	return nil
 }
 
-// lineStart gives the offset of the line that an offset is on.
+// lineStart returns the offset of the line that an offset is on.
 func lineStart(src []byte, at int) int {
 	return bytes.LastIndexAny(src[:at], "\r\n") + 1
 }

@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
-// startsJSON gives the offset of a chunk's first brace, behind a byte order
+// startsJSON returns the offset of a chunk's first brace, behind a byte order
 // mark, white space and a "---"; ok is false if it starts with something else.
 func startsJSON(b []byte) (offset int, ok bool) {
 	rest := bytes.TrimPrefix(b, []byte("\uFEFF"))

@@ -1,7 +1,7 @@
-package manifest
+package kubeyaml
 
 // A KRM function gets its objects, and its configuration, as a ResourceList,
-// and hands one back:
+// and returns one:
 // https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md
 
 // A Result is an entry of a ResourceList's results.
@@ -53,10 +53,10 @@ type Setting struct {
 	Line   int
 }
 
-// FunctionConfig gives the settings of a ResourceList: the data of a ConfigMap,
+// FunctionConfig returns the settings of a ResourceList: the data of a ConfigMap,
 // or the spec of another object. ok is false for a chunk that is none.
 func FunctionConfig(c Chunk) (settings []Setting, ok bool, err error) {
-	roots, _, err := parse(c, &arena{})
+	roots, _, err := parse(c)
 	if err != nil {
 		return nil, false, err
 	}

@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"bytes"
@@ -76,7 +76,7 @@ func (w *Workload) layout(n, first *node) (multiline bool, indent, step string) 
 	return true, indent, step
 }
 
-// indentation gives the white space at the start of the line of an offset.
+// indentation returns the white space at the start of the line of an offset.
 func indentation(src []byte, at int) string {
 	line := src[lineStart(src, at):]
 	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])

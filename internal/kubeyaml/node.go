@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"bytes"
@@ -45,7 +45,7 @@ func (n *node) resolve() *node {
 	return n
 }
 
-// str gives the value of a scalar.
+// str returns the value of a scalar.
 func (n *node) str() string {
 	if n.encoded {
 		v, _ := decode(n.value)
@@ -54,7 +54,7 @@ func (n *node) str() string {
 	return n.value
 }
 
-// decode gives the value of a quoted or block scalar as it is written.
+// decode returns the value of a quoted or block scalar as it is written.
 func decode(written string) (v string, ok bool) {
 	var l []string
 	if err := yaml.Unmarshal([]byte("- "+written), &l); err != nil || len(l) != 1 {
@@ -63,7 +63,7 @@ func decode(written string) (v string, ok bool) {
 	return l[0], true
 }
 
-// own gives the key and the value of an entry that stands in the mapping
+// own returns the key and the value of an entry that stands in the mapping
 // itself, or nils.
 func (n *node) own(key string) (k, v *node) {
 	for i, k := range n.keys {
@@ -81,7 +81,7 @@ func (n *node) isMerge() bool {
 
 const maxMerges = 100
 
-// get gives an entry, also one that a merge key brings in.
+// get returns an entry, also one that a merge key brings in.
 func (n *node) get(key string) (k, v *node) { return n.merged(key, 0) }
 
 func (n *node) merged(key string, depth int) (k, v *node) {
@@ -105,7 +105,7 @@ func (n *node) merged(key string, depth int) (k, v *node) {
 	return nil, nil
 }
 
-// text gives the value of a mapping's entry if it is a scalar, else "".
+// text returns the value of a mapping's entry if it is a scalar, else "".
 func (n *node) text(key string) string {
 	if _, v := n.get(key); v != nil {
 		if v = v.resolve(); v.kind == scalar && !v.null {
@@ -149,7 +149,7 @@ func (n *node) walk(visit func(*node) error) error {
 	return nil
 }
 
-// content gives the offset behind the anchor and the tag of a node.
+// content returns the offset behind the anchor and the tag of a node.
 func (n *node) content(src []byte) int {
 	at := n.start
 	for n.anchored && at < len(src) && (src[at] == '&' || src[at] == '!') {

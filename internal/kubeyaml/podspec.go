@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"github.com/polyarch/polyarch/internal/exit"
@@ -61,11 +61,11 @@ type reader struct{ err error }
 
 func (r *reader) fail(n *node, path, want string) {
 	if r.err == nil {
-		r.err = exit.Failf("line %d: %s is no %s", n.line, path, want).At("", n.line, n.col)
+		r.err = exit.Failf("line %d: %s is not a %s", n.line, path, want).At("", n.line, n.col)
 	}
 }
 
-// child gives an entry's value; nil if it is missing or null.
+// child returns an entry's value; nil if it is missing or null.
 func child(m *node, key string) *node {
 	if m == nil {
 		return nil
@@ -86,7 +86,7 @@ func (r *reader) mapping(m *node, path, key string) *node {
 	return v
 }
 
-// items gives the mappings of a list.
+// items returns the mappings of a list.
 func (r *reader) items(m *node, path, key string) []*node {
 	v := child(m, key)
 	if v == nil {
@@ -111,7 +111,7 @@ func (r *reader) items(m *node, path, key string) []*node {
 
 func (r *reader) scalar(n *node, path string) bool {
 	if n.resolve().kind != scalar {
-		r.fail(n, path, "text")
+		r.fail(n, path, "string")
 		return false
 	}
 	return true

@@ -1,4 +1,4 @@
-package manifest
+package kubeyaml
 
 import (
 	"bytes"
@@ -97,7 +97,7 @@ func (c *converter) place(n *node, line, column int) {
 	n.start, n.line, n.col = at, c.c.Line+line-1, at-first+1
 }
 
-// lineStarts gives the offset of each line, with YAML 1.1's line breaks: LF,
+// lineStarts returns the offset of each line, with YAML 1.1's line breaks: LF,
 // CR, CRLF, NEL, LS and PS.
 func lineStarts(b []byte) []int {
 	starts := []int{0}
