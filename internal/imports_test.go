@@ -22,11 +22,12 @@ var layers = map[string][]string{
 	"internal/exit":       {},
 	"internal/atomicfile": {},
 	"internal/platform":   {"internal/text"},
+	"internal/retry":      {},
 	"internal/flagset":    {"internal/exit", "internal/text"},
 	"internal/imagetest":  {"internal/platform"}, // for tests alone
 	"internal/progress":   {"internal/text"},
 	// images
-	"internal/registry": {"internal/exit", "internal/text"},
+	"internal/registry": {"internal/exit", "internal/retry", "internal/text"},
 	"internal/program":  {"internal/platform"},
 	"internal/layout":   {"internal/atomicfile", "internal/exit"},
 	"internal/index":    {"internal/exit", "internal/layout", "internal/platform", "internal/program", "internal/registry", "internal/text"},
@@ -42,7 +43,7 @@ var layers = map[string][]string{
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/output", "internal/text"},
 	// what one binary does
-	"internal/cluster":             {"internal/exit", "internal/platform", "internal/text"},
+	"internal/cluster":             {"internal/exit", "internal/platform", "internal/retry", "internal/text"},
 	"internal/cluster/clustertest": {}, // for tests
 }
 

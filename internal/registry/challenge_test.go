@@ -2,7 +2,6 @@ package registry
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -34,16 +33,4 @@ func FuzzParseChallenges(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for in, want := range map[string]time.Duration{
-		"7": 7 * time.Second, "0": 0, "-1": 0, "": 0, "soon": 0, "99999999999": 0,
-		"Fri, 02 Jan 2026 03:04:15 GMT": 10 * time.Second, "Fri, 02 Jan 2026 03:04:00 GMT": 0,
-	} {
-		if got := retryAfter(in, now); got != want {
-			t.Errorf("%q: %s, want %s", in, got, want)
-		}
-	}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/polyarch/polyarch/internal/retry"
 )
 
 // Options say how to reach registries. The zero value reaches loopback over
@@ -66,7 +68,7 @@ func New(o Options) *Client {
 		o.Logf = func(string, ...any) {}
 	}
 	if o.sleep == nil {
-		o.sleep = sleep
+		o.sleep = retry.Wait
 	}
 	return &Client{
 		o: o,

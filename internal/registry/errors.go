@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/retry"
 	"github.com/polyarch/polyarch/internal/text"
 )
 
@@ -28,7 +29,7 @@ const maxErrorBody = 8 << 10
 func newStatusError(resp *http.Response) *StatusError {
 	e := &StatusError{
 		Status:     resp.StatusCode,
-		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		retryAfter: retry.After(resp.Header.Get("Retry-After"), time.Now()),
 		challenges: parseChallenges(resp.Header.Values("WWW-Authenticate")),
 	}
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
@@ -66,11 +67,7 @@ func (e *StatusError) Error() string {
 
 // temporary reports whether the same request may succeed later.
 func (e *StatusError) temporary() bool {
-	switch e.Status {
-	case 408, 429, 500, 502, 503, 504:
-		return true
-	}
-	return false
+	return retry.Status(e.Status)
 }
 
 // plainToTLS recognises what servers answer to plain HTTP on a TLS port.

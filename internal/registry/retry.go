@@ -7,24 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/polyarch/polyarch/internal/retry"
 )
 
-// Patience: six tries over about eight seconds, unless the registry says how
-// long to wait. What bounds everything is the context's deadline.
-const (
-	maxTries   = 6
-	maxRefused = 3 // a host that listens nowhere is soon known
-	firstPause = 250 * time.Millisecond
-	maxPause   = 10 * time.Second
-)
+// maxRefused is how often a host that listens nowhere is tried.
+const maxRefused = 3
 
 type tries struct {
 	n       int
@@ -37,30 +31,32 @@ func newTries(o Options) *tries { return &tries{o: o, started: time.Now()} }
 // next says how long to wait before the next try, or that there is none.
 func (t *tries) next(ctx context.Context, r request, err error) (time.Duration, bool) {
 	t.n++
-	pause := min(maxPause, firstPause<<(t.n-1))
-	pause = pause/2 + rand.N(pause/2+1) // so that those who failed together do not come back together
 	var status *StatusError
+	var asked time.Duration
+	if errors.As(err, &status) {
+		asked = status.retryAfter
+	}
+	pause, again := retry.Default.Pause(t.n, asked)
 	switch {
 	case errors.As(err, &final{}) || r.once:
 		return 0, false
-	case errors.As(err, &status):
+	case status != nil:
 		if status.Status == http.StatusNotFound && r.wait {
 			return pause, time.Since(t.started)+pause <= t.o.Wait
 		}
 		if !status.temporary() {
 			return 0, false
 		}
-		pause = max(pause, status.retryAfter)
 	case !temporary(err):
 		return 0, false
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Now().Add(pause).After(deadline) {
+	if !retry.Fits(ctx, pause) {
 		return 0, false
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return pause, t.n < maxRefused
 	}
-	return pause, t.n < maxTries
+	return pause, again
 }
 
 // temporary reports whether a failed exchange may go well the next time.
@@ -96,28 +92,6 @@ func transportError(err error) error {
 		err = u.Err
 	}
 	return broken{err}
-}
-
-// retryAfter reads the header of that name (RFC 9110, section 10.2.3).
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 && seconds < 1<<20 {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, date.Sub(now))
-	}
-	return 0
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 var errStalled = errors.New("nothing arrived for too long")

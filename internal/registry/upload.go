@@ -134,12 +134,3 @@ func (u *Upload) send(ctx context.Context, open func(context.Context) (io.ReadCl
 func (u *Upload) Cancel(ctx context.Context) {
 	u.c.do(ctx, request{method: http.MethodDelete, repo: u.repo, at: u.to, ok: []int{200, 202, 204, 404}, once: true})
 }
-
-// PutBlob stores a blob, unless it is there.
-func (c *Client) PutBlob(ctx context.Context, repo Repository, d v1.Descriptor, open func(context.Context) (io.ReadCloser, error)) error {
-	u, err := c.Begin(ctx, repo, d, repo)
-	if err != nil || u == nil {
-		return err
-	}
-	return u.Send(ctx, open)
-}
