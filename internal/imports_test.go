@@ -43,7 +43,7 @@ var layers = map[string][]string{
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/output", "internal/text"},
 	// what one binary does
-	"internal/cluster":             {"internal/exit", "internal/platform", "internal/retry", "internal/text"},
+	"internal/cluster":             {"internal/exit", "internal/platform", "internal/pod", "internal/retry", "internal/text"},
 	"internal/cluster/clustertest": {}, // for tests
 }
 

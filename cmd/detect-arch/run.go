@@ -16,6 +16,7 @@ import (
 	"github.com/polyarch/polyarch/internal/flagset"
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 type config struct {
@@ -166,7 +167,7 @@ func (c *config) query() (cluster.Query, error) {
 		q.Filter.Selector = s
 	}
 	for _, s := range c.tolerations {
-		t, err := cluster.ParseToleration(s)
+		t, err := pod.ParseToleration(s)
 		if err != nil {
 			return q, exit.Usagef("flag --toleration: %w", err)
 		}

@@ -59,7 +59,7 @@ func (c *config) injector(log *command.Log) (*injector, error) {
 		}
 	}
 	for _, s := range c.taints {
-		t, err := affinity.ParseTaint(s)
+		t, err := pod.ParseTaint(s)
 		if err != nil {
 			return nil, exit.Usagef("flag --taints: %w", err)
 		}

@@ -2,7 +2,6 @@ package affinity
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/polyarch/polyarch/internal/pod"
 )
@@ -28,7 +27,7 @@ func (rs rules) allows(v string) bool {
 
 func passes(r pod.Requirement, v string) bool {
 	former := r.Key == betaOS || r.Key == betaArch
-	return Matches(r, v, true) || former && Matches(r, v, false)
+	return r.Matches(v, true) || former && r.Matches("", false)
 }
 
 // candidates returns the values that a node's label can have, sorted; bounded is
@@ -53,31 +52,4 @@ func (rs rules) candidates() (values []string, bounded bool) {
 func (rs rules) within(values ...string) bool {
 	cs, bounded := rs.candidates()
 	return bounded && !slices.ContainsFunc(cs, func(c string) bool { return !slices.Contains(values, c) })
-}
-
-// Matches reports whether a node passes a requirement: v is the value of the
-// label, and present whether the node has it. It follows the scheduler's
-// k8s.io/component-helpers/scheduling/corev1/nodeaffinity.
-func Matches(r pod.Requirement, v string, present bool) bool {
-	switch r.Operator {
-	case "In":
-		return present && slices.Contains(r.Values, v)
-	case "NotIn":
-		return !present || !slices.Contains(r.Values, v)
-	case "Exists":
-		return present
-	case "DoesNotExist":
-		return !present
-	case "Gt", "Lt":
-		if !present || len(r.Values) != 1 {
-			return false
-		}
-		have, err := strconv.ParseInt(v, 10, 64)
-		want, err2 := strconv.ParseInt(r.Values[0], 10, 64)
-		if err != nil || err2 != nil {
-			return false
-		}
-		return r.Operator == "Gt" && have > want || r.Operator == "Lt" && have < want
-	}
-	return false
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // Annotations by which the cluster autoscaler knows what nodes a Cluster API
@@ -49,7 +51,7 @@ func readMachines(item []byte) (pool, error) {
 			return pool{}, fmt.Errorf("%s: annotation %s: %q is no taint, key=value:Effect", p.name, capacityTaints, l)
 		}
 		k, v, _ := strings.Cut(rest, "=")
-		p.taints = append(p.taints, Taint{k, v, effect})
+		p.taints = append(p.taints, pod.Taint{Key: k, Value: v, Effect: effect})
 	}
 	for _, a := range maxSizes {
 		if o.Metadata.Annotations[a] == "0" {

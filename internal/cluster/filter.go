@@ -7,12 +7,13 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // A Filter says which nodes take the workload.
 type Filter struct {
 	Selector    labels.Selector // nil for all nodes
-	Tolerations []Toleration
+	Tolerations []pod.Toleration
 	ReadyOnly   bool // leave out nodes that are not ready, or short of something
 }
 
@@ -24,9 +25,9 @@ const (
 // A verdict is what a Filter says of one node.
 type verdict struct {
 	platform platform.Platform
-	leftOut  string  // why the node does not take the workload; empty if it does
-	note     string  // what is odd about a node that does
-	taints   []Taint // on the architecture, which the workload has to tolerate
+	leftOut  string      // why the node does not take the workload; empty if it does
+	note     string      // what is odd about a node that does
+	taints   []pod.Taint // on the architecture, which the workload has to tolerate
 }
 
 // selects reports whether the node is among those that are asked about.
@@ -47,7 +48,7 @@ func (f *Filter) judge(n *Node) verdict {
 		v.leftOut = leftVirtual
 		return v
 	}
-	if n.Unschedulable && !f.tolerated(Taint{Key: cordonedTaint, Effect: "NoSchedule"}) {
+	if n.Unschedulable && !f.tolerated(pod.Taint{Key: cordonedTaint, Effect: "NoSchedule"}) {
 		v.leftOut = leftCordoned
 		return v
 	}
@@ -55,7 +56,7 @@ func (f *Filter) judge(n *Node) verdict {
 		v.note = "not ready"
 	}
 	for _, t := range n.Taints {
-		if !t.bars() || f.tolerated(t) {
+		if !t.Repels() || f.tolerated(t) {
 			continue
 		}
 		switch condition := conditionTaints[t.Key]; {
@@ -86,9 +87,9 @@ func (f *Filter) judge(n *Node) verdict {
 // takesVirtual reports whether the workload may go to virtual nodes: it does if
 // it tolerates the taint that they have.
 func (f *Filter) takesVirtual() bool {
-	return slices.ContainsFunc(f.Tolerations, func(o Toleration) bool { return o.Key == "" || o.Key == virtualTaint })
+	return slices.ContainsFunc(f.Tolerations, func(o pod.Toleration) bool { return o.Key == "" || o.Key == virtualTaint })
 }
 
-func (f *Filter) tolerated(t Taint) bool {
-	return slices.ContainsFunc(f.Tolerations, func(o Toleration) bool { return o.tolerates(t) })
+func (f *Filter) tolerated(t pod.Taint) bool {
+	return slices.ContainsFunc(f.Tolerations, func(o pod.Toleration) bool { return o.Tolerates(t) })
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // nodePool is a Karpenter NodePool, v1 or v1beta1, less what is of no interest.
@@ -16,7 +18,7 @@ type nodePool struct {
 			Metadata struct{ Labels map[string]string }
 			Spec     struct {
 				Requirements []requirement
-				Taints       []Taint // those of startupTaints go away by themselves
+				Taints       []pod.Taint // those of startupTaints go away by themselves
 			}
 		}
 	}

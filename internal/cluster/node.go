@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // Labels that the kubelet sets on its node. They, not status.nodeInfo, are
@@ -25,7 +26,7 @@ type Node struct {
 	Name          string
 	Labels        map[string]string
 	Unschedulable bool // cordoned
-	Taints        []Taint
+	Taints        []pod.Taint
 	NotReady      bool // the Ready condition is there and is not True
 
 	// What the kubelet says of itself in status.nodeInfo.
@@ -40,8 +41,8 @@ type wireNode struct {
 		Labels map[string]string `json:"labels"`
 	} `json:"metadata"`
 	Spec struct {
-		Unschedulable bool    `json:"unschedulable"`
-		Taints        []Taint `json:"taints"`
+		Unschedulable bool        `json:"unschedulable"`
+		Taints        []pod.Taint `json:"taints"`
 	} `json:"spec"`
 	Status struct {
 		Conditions []struct {
@@ -95,5 +96,5 @@ func (n *Node) contradicted(p platform.Platform) bool {
 // architecture, but a door to another service.
 func (n *Node) virtual() bool {
 	return n.Labels[virtualLabel] == virtualValue ||
-		slices.ContainsFunc(n.Taints, func(t Taint) bool { return t.Key == virtualTaint })
+		slices.ContainsFunc(n.Taints, func(t pod.Taint) bool { return t.Key == virtualTaint })
 }

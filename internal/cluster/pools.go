@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // A pool makes nodes when pods wait for them; now it may have none.
@@ -18,7 +19,7 @@ type pool struct {
 	name   string              // for people: "NodePool arm"
 	labels map[string][]string // that its nodes may have; os and arch are among them
 	open   bool                // its nodes may have other labels too
-	taints []Taint
+	taints []pod.Taint
 	off    string // why it makes no nodes; empty if it does
 	unsure string // what its platforms were taken from, if not from what it says
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/cluster/clustertest"
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 func object(t *testing.T, s string) map[string]any {
@@ -60,7 +61,7 @@ func TestKarpenter(t *testing.T) {
 		"tainted for arch": {`{"taints":[{"key":"kubernetes.io/arch","value":"arm64","effect":"NoSchedule"}],"requirements":[` + arm + `]}`, "linux/arm64 0+1 kubernetes.io/arch=arm64:NoSchedule", Query{}},
 		"tolerated": {
 			`{"taints":[{"key":"x","effect":"NoSchedule"}],"requirements":[` + arm + `]}`, "linux/arm64 0+1",
-			Query{Filter: Filter{Tolerations: []Toleration{{Key: "x", AnyValue: true}}}},
+			Query{Filter: Filter{Tolerations: []pod.Toleration{{Key: "x", Operator: "Exists"}}}},
 		},
 		"startup taint":    {`{"startupTaints":[{"key":"x","effect":"NoSchedule"}],"requirements":[` + arm + `]}`, "linux/arm64 0+1", Query{}},
 		"selected by name": {req(arm), "linux/arm64 0+1", Query{Filter: Filter{Selector: selector(t, "karpenter.sh/nodepool=p")}}},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/cluster/clustertest"
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // open gives the server as a source that does not wait between tries; waits
@@ -135,12 +136,12 @@ func TestFilters(t *testing.T) {
 		"none":              {Filter{}, all},
 		"selector":          {Filter{Selector: selector(t, "pool=web")}, "linux/amd64"},
 		"set selector":      {Filter{Selector: selector(t, "pool notin (web)")}, "linux/riscv64,linux/s390x"},
-		"key and value":     {Filter{Tolerations: []Toleration{{Key: "dedicated", Value: "web"}}}, "linux/amd64,linux/arm64,linux/riscv64,linux/s390x"},
-		"another value":     {Filter{Tolerations: []Toleration{{Key: "dedicated", Value: "db"}}}, all},
-		"another effect":    {Filter{Tolerations: []Toleration{{Key: "dedicated", AnyValue: true, Effect: "NoExecute"}}}, all},
-		"key":               {Filter{Selector: selector(t, "pool"), Tolerations: []Toleration{{Key: "dedicated", AnyValue: true}}}, "linux/amd64,linux/arm64"},
-		"everything":        {Filter{Tolerations: []Toleration{{AnyValue: true}}}, "linux/amd64,linux/arm64,linux/loong64,linux/ppc64le,linux/riscv64,linux/s390x"},
-		"virtual":           {Filter{Tolerations: []Toleration{{Key: "virtual-kubelet.io/provider", AnyValue: true}}}, "linux/amd64,linux/loong64,linux/riscv64,linux/s390x"},
+		"key and value":     {Filter{Tolerations: []pod.Toleration{{Key: "dedicated", Value: "web"}}}, "linux/amd64,linux/arm64,linux/riscv64,linux/s390x"},
+		"another value":     {Filter{Tolerations: []pod.Toleration{{Key: "dedicated", Value: "db"}}}, all},
+		"another effect":    {Filter{Tolerations: []pod.Toleration{{Key: "dedicated", Operator: "Exists", Effect: "NoExecute"}}}, all},
+		"key":               {Filter{Selector: selector(t, "pool"), Tolerations: []pod.Toleration{{Key: "dedicated", Operator: "Exists"}}}, "linux/amd64,linux/arm64"},
+		"everything":        {Filter{Tolerations: []pod.Toleration{{Operator: "Exists"}}}, "linux/amd64,linux/arm64,linux/loong64,linux/ppc64le,linux/riscv64,linux/s390x"},
+		"virtual":           {Filter{Tolerations: []pod.Toleration{{Key: "virtual-kubelet.io/provider", Operator: "Exists"}}}, "linux/amd64,linux/loong64,linux/riscv64,linux/s390x"},
 		"ready":             {Filter{ReadyOnly: true}, "linux/amd64"},
 		"selector of nodes": {Filter{Selector: selector(t, "kubernetes.io/hostname=d")}, "linux/s390x"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // A Survey is what was found out about the nodes of one cluster.
@@ -22,7 +23,7 @@ type Offer struct {
 	Platform platform.Platform `json:"platform"`
 	Nodes    int               `json:"nodes"`  // that take the workload; if not all were read whole, those with the labels
 	Pools    int               `json:"pools"`  // that make such nodes
-	Taints   []Taint           `json:"taints"` // on the architecture, to be tolerated
+	Taints   []pod.Taint       `json:"taints"` // on the architecture, to be tolerated
 }
 
 // A Group is nodes, or pools of nodes, that have the same said of them.
@@ -93,13 +94,13 @@ func (g *Group) count(nodes, pools int) {
 func (t *tally) offer(p platform.Platform) *Offer {
 	o := t.offers[p]
 	if o == nil {
-		o = &Offer{Platform: p, Taints: []Taint{}}
+		o = &Offer{Platform: p, Taints: []pod.Taint{}}
 		t.offers[p] = o
 	}
 	return o
 }
 
-func (o *Offer) tolerate(taints []Taint) {
+func (o *Offer) tolerate(taints []pod.Taint) {
 	for _, t := range taints {
 		if !slices.Contains(o.Taints, t) {
 			o.Taints = append(o.Taints, t)
@@ -153,7 +154,7 @@ func group(groups map[[2]string]*Group, platform, reason, node string) *Group {
 func (t *tally) survey(cluster string) *Survey {
 	s := &Survey{Cluster: cluster, Whole: !t.partial, Offers: []Offer{}, LeftOut: sorted(t.leftOut), Notes: sorted(t.notes)}
 	for _, o := range t.offers {
-		slices.SortFunc(o.Taints, func(a, b Taint) int { return cmp.Compare(a.String(), b.String()) })
+		slices.SortFunc(o.Taints, func(a, b pod.Taint) int { return cmp.Compare(a.String(), b.String()) })
 		s.Offers = append(s.Offers, *o)
 	}
 	slices.SortFunc(s.Offers, func(a, b Offer) int { return a.Platform.Compare(b.Platform) })

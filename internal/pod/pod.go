@@ -43,14 +43,3 @@ type Requirement struct {
 func In(key string, values ...string) Requirement {
 	return Requirement{Key: key, Operator: "In", Values: values}
 }
-
-// A Toleration lets a Pod onto nodes with a taint. An empty operator means
-// Equal, an empty effect all effects, and an empty key with Exists all taints.
-type Toleration struct {
-	Key, Operator, Value, Effect string
-}
-
-// A Taint keeps Pods off a node that do not tolerate it.
-type Taint struct {
-	Key, Value, Effect string
-}
