@@ -31,6 +31,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"gopkg.in/yaml.v3"
+
+	"github.com/polyarch/polyarch/internal/manifest"
+	"github.com/polyarch/polyarch/internal/registry"
 )
 
 func main() {
@@ -39,14 +42,16 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *out, *push); err != nil {
+	if err := run(ctx, *out, *push, registry.Keychain(os.Getenv)); err != nil {
 		fmt.Fprintln(os.Stderr, "bundle: error:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out, push string) error {
+// run writes the bundle to the file out, to the reference push, or to both. It
+// logs in as the binaries do: a release job has a token and no docker login.
+func run(ctx context.Context, out, push string, keychain authn.Keychain) error {
 	if out == "" && push == "" {
 		return errors.New("name --out FILE, --push REFERENCE, or both")
 	}
@@ -75,7 +80,7 @@ func run(ctx context.Context, out, push string) error {
 	if err != nil {
 		return err
 	}
-	if err := remote.Write(ref, img, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
+	if err := remote.Write(ref, img, remote.WithContext(ctx), remote.WithAuthFromKeychain(keychain)); err != nil {
 		return fmt.Errorf("pushing %s: %w", push, err)
 	}
 	fmt.Printf("%s@%s\n", push, digest)
@@ -103,13 +108,11 @@ func collect(root string) ([]object, error) {
 			if filepath.Ext(path) != ".yaml" {
 				return nil
 			}
-			o, err := read(path)
+			found, err := read(path)
 			if err != nil {
 				return fmt.Errorf("reading %s: %w", path, err)
 			}
-			if slices.Contains([]string{"task", "stepaction", "pipeline"}, o.kind) {
-				objects = append(objects, o)
-			}
+			objects = append(objects, found...)
 			return nil
 		})
 		if err != nil {
@@ -120,25 +123,32 @@ func collect(root string) ([]object, error) {
 	return objects, nil
 }
 
-func read(path string) (object, error) {
-	b, err := os.ReadFile(path)
+// read returns the objects of every document of a file, each with the bytes
+// that it has there.
+func read(path string) ([]object, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return object{}, err
+		return nil, err
 	}
-	var head struct {
-		APIVersion string `yaml:"apiVersion"`
-		Kind       string
-		Metadata   struct{ Name string }
-	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	if err := d.Decode(&head); err != nil {
-		return object{}, err
-	}
-	o := object{apiVersion: head.APIVersion, kind: strings.ToLower(head.Kind), name: head.Metadata.Name, text: b}
-	if i := strings.LastIndex(o.apiVersion, "/"); i >= 0 {
-		o.apiVersion = o.apiVersion[i+1:]
-	}
-	return o, nil
+	defer f.Close()
+	var objects []object
+	err = manifest.Split(f, func(c manifest.Chunk) error {
+		var head struct {
+			APIVersion string `yaml:"apiVersion"`
+			Kind       string
+			Metadata   struct{ Name string }
+		}
+		if err := yaml.Unmarshal(c.Bytes, &head); err != nil {
+			return fmt.Errorf("the document at line %d: %w", c.Line, err)
+		}
+		o := object{kind: strings.ToLower(head.Kind), name: head.Metadata.Name, text: c.Bytes}
+		o.apiVersion = head.APIVersion[strings.LastIndex(head.APIVersion, "/")+1:]
+		if slices.Contains([]string{"task", "stepaction", "pipeline"}, o.kind) {
+			objects = append(objects, o)
+		}
+		return nil
+	})
+	return objects, err
 }
 
 func bundle(objects []object) (v1.Image, error) {
