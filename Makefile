@@ -60,6 +60,10 @@ push: bin/images ## build our own images, push them and the Tekton bundle to IMA
 bin/images: build
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./hack/images
 
+.PHONY: prepare
+prepare: ## VERSION=v1.2.3: make this tree that release, for one commit and its tag
+	@hack/prepare.sh $(VERSION)
+
 .PHONY: release
 release: ## VERSION=v1.2.3: freeze it in the YAML; archives, checksums, Tekton bundle into dist/
 	@hack/freeze.sh $(VERSION)
