@@ -32,7 +32,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"gopkg.in/yaml.v3"
 
-	"github.com/polyarch/polyarch/internal/manifest"
+	"github.com/polyarch/polyarch/internal/kubeyaml"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
@@ -132,7 +132,7 @@ func read(path string) ([]object, error) {
 	}
 	defer f.Close()
 	var objects []object
-	err = manifest.Split(f, func(c manifest.Chunk) error {
+	err = kubeyaml.Split(f, func(c kubeyaml.Chunk) error {
 		var head struct {
 			APIVersion string `yaml:"apiVersion"`
 			Kind       string
