@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +66,16 @@ func (t Term) Matches(n Node) bool {
 
 func (r Requirement) matchesLabels(labels map[string]string) bool {
 	v, ok := labels[r.Key]
-	return r.Matches(v, ok)
+	return r.valid() && r.Matches(v, ok)
+}
+
+// labelValue is what the value of a label looks like: a term with another one,
+// even a number below zero, matches no node.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+var labelValue = regexp.MustCompile(`^(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$`)
+
+func (r Requirement) valid() bool {
+	return !slices.ContainsFunc(r.Values, func(v string) bool { return !labelValue.MatchString(v) })
 }
 
 // Matches reports whether a node passes the requirement: v is the value of the
