@@ -19,12 +19,13 @@ import (
 // same path, so it is put aside before the next build begins.
 func bazel() Builder {
 	return Builder{
-		Name:    "bazel",
-		Program: "bazel",
-		Remedy:  "install Bazel or Bazelisk",
-		Options: []Option{Target, PlatformTarget},
-		Instead: map[Option]string{Dockerfile: "bazel builds what --target names", BuildArg: "pass bazel's own flags: --builder-arg --define=NAME=VALUE"},
-		alone:   func(Host) string { return "Bazel writes every platform's image to the same path" },
+		Name:          "bazel",
+		Program:       "bazel",
+		Remedy:        "install Bazel or Bazelisk",
+		secretsByName: true,
+		Options:       []Option{Target, Secret, PlatformTarget},
+		Instead:       map[Option]string{Dockerfile: "bazel builds what --target names", BuildArg: "pass bazel's own flags: --builder-arg --define=NAME=VALUE"},
+		alone:         func(Host) string { return "Bazel writes every platform's image to the same path" },
 		plan: func(r Request, leg Leg) (Build, error) {
 			file, err := outputOf(r.Target)
 			if err != nil {

@@ -15,8 +15,10 @@ func buildah() Builder {
 		Program:  "buildah",
 		Remedy:   "install buildah, or run in its image, quay.io/buildah/stable",
 		emulates: true,
-		Options:  []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
-		alone:    func(Host) string { return "two builds that pull the same base image take each other's" },
+
+		annotates: true,
+		Options:   []Option{Dockerfile, Target, BuildArg, Label, Secret, CacheFrom, CacheTo},
+		alone:     func(Host) string { return "two builds that pull the same base image take each other's" },
 		plan: func(r Request, leg Leg) (Build, error) {
 			digest := filepath.Join(leg.Dir, "digest")
 			argv := []string{"buildah", "build", "--platform", leg.Platforms.String(), "--tag", leg.Ref}
@@ -26,20 +28,25 @@ func buildah() Builder {
 				argv = append(argv, "--build-arg", "BUILDPLATFORM="+r.Host.Platform.String())
 			}
 			argv = append(argv, r.dockerfileFlags("--file")...)
+			argv = append(argv, each("--annotation", r.Annotations)...)
 			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
 			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
 			argv = append(argv, r.Args...)
 			push := []string{"buildah", "push", "--digestfile", digest}
-			if r.PlainHTTP {
+			to := "docker://" + leg.Ref
+			switch {
+			case r.Layout:
+				to = "oci:" + leg.layout()
+			case r.PlainHTTP:
 				push = append(push, "--tls-verify=false")
 			}
 			env := dockerCredentials(r.Host)
 			return Build{
 				Steps: []Step{
 					{Argv: append(argv, r.Context), Env: env},
-					{Argv: append(push, leg.Ref, "docker://"+leg.Ref), Env: env},
+					{Argv: append(push, leg.Ref, to), Env: env},
 				},
-				Collect: digestInFile(digest),
+				Collect: r.collect(leg, digestInFile(digest)),
 			}, nil
 		},
 	}

@@ -32,6 +32,14 @@ type Builder struct {
 	// alone says why two calls at a time would get in each other's way; nil or
 	// "": they do not.
 	alone func(Host) string
+	// pushesOnly: it cannot leave an image as a layout.
+	pushesOnly bool
+	// annotates: it writes annotations into an image's manifest.
+	annotates bool
+	// cacheClient: it is a client of BuildKit, which reads GitHub's cache.
+	cacheClient bool
+	// secretsByName: it has no mounts for secrets; what it runs gets variables.
+	secretsByName bool
 	// plan gives the commands of one call. It reads nothing but r and leg.
 	plan func(r Request, leg Leg) (Build, error)
 }
@@ -44,6 +52,7 @@ const (
 	Dockerfile     Option = "dockerfile"
 	Target         Option = "target"
 	BuildArg       Option = "build-arg"
+	Label          Option = "label"
 	Secret         Option = "secret"
 	CacheFrom      Option = "cache-from"
 	CacheTo        Option = "cache-to"
@@ -60,6 +69,8 @@ type Request struct {
 	Dockerfile      string // an absolute path; empty for the one in Context
 	Target          string
 	BuildArgs       []string // NAME=VALUE, or NAME for the environment's value
+	Labels          []string // KEY=VALUE, in the image's config
+	Annotations     []string // KEY=VALUE, in the image's manifest
 	Secrets         []string // id=NAME,src=PATH or id=NAME,env=VARIABLE
 	CacheFrom       []string
 	CacheTo         []string
@@ -67,6 +78,7 @@ type Request struct {
 	Args            []string // passed to the builder as they are
 	Command         []string // of the custom builder
 
+	Layout    bool // nothing is pushed: the image is left as an OCI layout
 	PlainHTTP bool // Image's registry may be spoken to without TLS
 	Loopback  bool // Image's registry is on this machine
 
@@ -155,6 +167,9 @@ func (b Builder) Alone(h Host) string {
 	return b.alone(h)
 }
 
+// Annotates reports whether b writes annotations into an image's manifest.
+func (b Builder) Annotates() bool { return b.annotates }
+
 // Has reports whether b has the option.
 func (b Builder) Has(o Option) bool { return slices.Contains(b.Options, o) }
 
@@ -190,6 +205,11 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 		if err != nil {
 			return nil, err
 		}
+		if b.secretsByName {
+			for i := range build.Steps {
+				build.Steps[i].Env = append(build.Steps[i].Env, r.secretFiles()...)
+			}
+		}
 		leg.Build = build
 		legs = append(legs, leg)
 	}
@@ -199,10 +219,10 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 // lacks gives an option that r names and b has not, or "".
 func (b Builder) lacks(r Request) Option {
 	given := map[Option]bool{
-		Dockerfile: r.Dockerfile != "", Target: r.Target != "", BuildArg: len(r.BuildArgs) > 0, Secret: len(r.Secrets) > 0,
+		Dockerfile: r.Dockerfile != "", Target: r.Target != "", BuildArg: len(r.BuildArgs) > 0, Label: len(r.Labels) > 0, Secret: len(r.Secrets) > 0,
 		CacheFrom: len(r.CacheFrom) > 0, CacheTo: len(r.CacheTo) > 0, PlatformTarget: len(r.PlatformTargets) > 0,
 	}
-	for _, o := range []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo, PlatformTarget} {
+	for _, o := range []Option{Dockerfile, Target, BuildArg, Label, Secret, CacheFrom, CacheTo, PlatformTarget} {
 		if given[o] && !b.Has(o) {
 			return o
 		}
@@ -211,6 +231,15 @@ func (b Builder) lacks(r Request) Option {
 }
 
 func (b Builder) check(r Request) error {
+	if r.Layout && b.pushesOnly {
+		var can []string
+		for _, other := range builders() {
+			if !other.pushesOnly {
+				can = append(can, other.Name)
+			}
+		}
+		return exit.Usagef("flag --output: the builder %s can only push to a registry", b.Name).Hint("%s leave an image in a layout", strings.Join(can, ", "))
+	}
 	if o := b.lacks(r); o != "" {
 		e := exit.Usagef("flag --%s: the builder %s has no such option", o, b.Name)
 		if s := b.Instead[o]; s != "" {

@@ -19,7 +19,10 @@ func buildkit() Builder {
 		Program:  "buildctl",
 		Remedy:   "install BuildKit, or run in its image, moby/buildkit",
 		emulates: true,
-		Options:  []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+
+		annotates:   true,
+		cacheClient: true,
+		Options:     []Option{Dockerfile, Target, BuildArg, Label, Secret, CacheFrom, CacheTo},
 		alone: func(h Host) string {
 			if buildctl(h) != daemonless {
 				return ""
@@ -34,8 +37,14 @@ func buildkit() Builder {
 				folder = filepath.Clean(folder)
 			}
 			output := "type=image,name=" + leg.Ref + ",push=true"
-			if r.PlainHTTP {
+			switch {
+			case r.Layout:
+				output = layoutOutput(leg)
+			case r.PlainHTTP:
 				output += ",registry.insecure=true"
+			}
+			for _, a := range r.Annotations {
+				output += "," + csv("annotation."+a)
 			}
 			argv := []string{buildctl(r.Host), "build", "--progress=plain", "--frontend", "dockerfile.v0",
 				"--local", "context=" + r.Context, "--local", "dockerfile=" + folder,
@@ -50,12 +59,15 @@ func buildkit() Builder {
 				}
 				argv = append(argv, "--opt", "build-arg:"+a)
 			}
+			for _, l := range r.Labels {
+				argv = append(argv, "--opt", "label:"+l)
+			}
 			argv = append(argv, each("--secret", r.Secrets)...)
 			argv = append(argv, each("--import-cache", registryCache(leg.cache(r.CacheFrom)))...)
 			argv = append(argv, each("--export-cache", registryCache(leg.cache(r.CacheTo)))...)
 			return Build{
 				Steps:   []Step{{Argv: append(argv, r.Args...)}},
-				Collect: digestInMetadata(metadata),
+				Collect: r.collect(leg, digestInMetadata(metadata)),
 			}, nil
 		},
 	}

@@ -11,7 +11,10 @@ func buildx() Builder {
 		Program:  "docker",
 		Remedy:   "install Docker with its buildx plugin, or use another --builder",
 		emulates: true,
-		Options:  []Option{Dockerfile, Target, BuildArg, Secret, CacheFrom, CacheTo},
+
+		annotates:   true,
+		cacheClient: true,
+		Options:     []Option{Dockerfile, Target, BuildArg, Label, Secret, CacheFrom, CacheTo},
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "buildx"}
 			if r.Host.Look("buildx") {
@@ -19,18 +22,22 @@ func buildx() Builder {
 			}
 			metadata := filepath.Join(leg.Dir, "metadata.json")
 			output := "type=registry"
-			if r.PlainHTTP {
+			switch {
+			case r.Layout:
+				output = layoutOutput(leg)
+			case r.PlainHTTP:
 				output += ",registry.insecure=true"
 			}
 			argv = append(argv, "build", "--progress=plain", "--platform", leg.Platforms.String(),
 				"--tag", leg.Ref, "--output", output, "--metadata-file", metadata)
 			argv = append(argv, r.dockerfileFlags("--file")...)
+			argv = append(argv, each("--annotation", r.Annotations)...)
 			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
 			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
 			argv = append(argv, r.Args...)
 			return Build{
 				Steps:   []Step{{Argv: append(argv, r.Context)}},
-				Collect: digestInMetadata(metadata),
+				Collect: r.collect(leg, digestInMetadata(metadata)),
 			}, nil
 		},
 	}

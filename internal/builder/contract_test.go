@@ -53,6 +53,12 @@ func full(b Builder, m machine) Request {
 	if b.Has(BuildArg) {
 		r.BuildArgs = []string{"VERSION=1 $x", "FROM_ENV"}
 	}
+	if b.Has(Label) {
+		r.Labels = []string{"org.opencontainers.image.title=an app, for all"}
+	}
+	if b.annotates {
+		r.Annotations = []string{"org.opencontainers.image.title=an \"app\", for all"}
+	}
 	if b.Has(Secret) {
 		r.Secrets = []string{"id=npm,src=/run/npm", "id=key,env=KEY"}
 	}
@@ -116,7 +122,12 @@ func TestCommands(t *testing.T) {
 	for _, b := range builders() {
 		t.Run(b.Name, func(t *testing.T) {
 			var got strings.Builder
-			for _, r := range []Request{plain(m), full(b, m)} {
+			layout := plain(m)
+			layout.Layout = true
+			for _, r := range []Request{plain(m), full(b, m), layout} {
+				if r.Layout && b.pushesOnly {
+					continue
+				}
 				r.PlainHTTP = r.PlainHTTP && b.Name != "gcb"
 				if b.Has(PlatformTarget) {
 					r.Target, r.PlatformTargets = full(b, m).Target, full(b, m).PlatformTargets

@@ -3,6 +3,7 @@ package builder
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // LayoutVariable names, in the environment of a custom command, a folder in
@@ -16,9 +17,12 @@ const LayoutVariable = "OCI_LAYOUT"
 func custom() Builder {
 	return Builder{
 		Name:    "custom",
-		Instead: map[Option]string{BuildArg: "write it into the command after --", Dockerfile: "write it into the command after --", Target: "write it into the command after --", Secret: "the command sees this program's environment"},
+		Options: []Option{Secret},
+
+		secretsByName: true,
+		Instead:       map[Option]string{BuildArg: "write it into the command after --", Dockerfile: "write it into the command after --", Target: "write it into the command after --", Label: "write it into the command after --"},
 		plan: func(r Request, leg Leg) (Build, error) {
-			layout := filepath.Join(leg.Dir, "layout")
+			layout := leg.layout()
 			return Build{
 				Folders: []string{layout},
 				Steps: []Step{{
@@ -26,7 +30,7 @@ func custom() Builder {
 					Dir:  r.Context,
 					Env: []string{
 						"IMAGE=" + leg.Ref,
-						"PUSH_IMAGE=true",
+						"PUSH_IMAGE=" + strconv.FormatBool(!r.Layout),
 						"BUILD_CONTEXT=" + r.Context,
 						"PLATFORMS=" + leg.Platforms.String(),
 						"PLATFORM=" + leg.Platforms.String(),

@@ -1,6 +1,9 @@
 package builder
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // each puts a flag before each of the values.
 func each(flag string, values []string) []string {
@@ -21,6 +24,7 @@ func (r Request) dockerfileFlags(file string) []string {
 		words = append(words, "--target", r.Target)
 	}
 	words = append(words, each("--build-arg", r.BuildArgs)...)
+	words = append(words, each("--label", r.Labels)...)
 	return append(words, each("--secret", r.Secrets)...)
 }
 
@@ -32,6 +36,30 @@ func (l Leg) cache(caches []string) []string {
 		own = append(own, strings.ReplaceAll(c, "{platform}", l.slug()))
 	}
 	return own
+}
+
+// layout is the folder that the leg leaves its image in, if nothing is pushed.
+func (l Leg) layout() string { return filepath.Join(l.Dir, "layout") }
+
+// layoutOutput is the exporter of BuildKit that writes a layout.
+func layoutOutput(l Leg) string {
+	return csv("type=oci") + ",tar=false," + csv("dest="+l.layout()) + "," + csv("name="+l.Ref)
+}
+
+// csv quotes a field of the lists that BuildKit's clients take, which encoding/csv reads.
+func csv(field string) string {
+	if strings.ContainsAny(field, ",\"\n") {
+		return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
+	}
+	return field
+}
+
+// collect reads what a tool reports of its push, or finds the layout.
+func (r Request) collect(l Leg, pushed func([]string) (Pushed, error)) func([]string) (Pushed, error) {
+	if !r.Layout {
+		return pushed
+	}
+	return func([]string) (Pushed, error) { return Pushed{Layout: l.layout()}, nil }
 }
 
 func (l Leg) tag() string { return l.Ref[strings.LastIndexByte(l.Ref, ':')+1:] }

@@ -25,7 +25,9 @@ func gcb() Builder {
 		Program: "gcloud",
 		Remedy:  "install the Google Cloud CLI: cloud.google.com/sdk/docs/install",
 		Options: []Option{Dockerfile, Target, BuildArg},
-		Instead: map[Option]string{Secret: "Cloud Build has secrets of its own: cloud.google.com/build/docs/securing-builds/use-secrets"},
+
+		pushesOnly: true,
+		Instead:    map[Option]string{Secret: "Cloud Build has secrets of its own: cloud.google.com/build/docs/securing-builds/use-secrets"},
 		plan: func(r Request, leg Leg) (Build, error) {
 			if r.PlainHTTP {
 				return Build{}, exit.Usagef("building with gcb: Cloud Build pushes to registries that speak TLS, and %s is to be reached over plain HTTP", r.Image)

@@ -37,7 +37,8 @@ func jibGradle() Builder {
 func jib(b Builder, argv func(Request, Leg) []string) Builder {
 	const config = "jib is configured in the project's build file, or with --builder-arg -Djib.NAME=VALUE"
 	b.Once = true
-	b.Options = []Option{Target}
+	b.pushesOnly, b.secretsByName = true, true
+	b.Options = []Option{Target, Secret}
 	b.Instead = map[Option]string{Dockerfile: config, BuildArg: config}
 	b.plan = func(r Request, leg Leg) (Build, error) {
 		for _, p := range leg.Platforms {

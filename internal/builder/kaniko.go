@@ -19,7 +19,7 @@ func kaniko() Builder {
 		Remedy:   inside,
 		Scratch:  "/kaniko",
 		emulates: true,
-		Options:  []Option{Dockerfile, Target, BuildArg},
+		Options:  []Option{Dockerfile, Target, BuildArg, Label},
 		Instead: map[Option]string{
 			CacheFrom: "kaniko has one cache for both ways: --builder-arg --cache=true --builder-arg --cache-repo=REPOSITORY",
 			CacheTo:   "kaniko has one cache for both ways: --builder-arg --cache=true --builder-arg --cache-repo=REPOSITORY",
@@ -51,9 +51,13 @@ func kaniko() Builder {
 				}
 			}
 			argv = append(argv, each("--build-arg", r.BuildArgs)...)
+			argv = append(argv, each("--label", r.Labels)...)
+			if r.Layout {
+				argv = append(argv, "--no-push", "--oci-layout-path", leg.layout())
+			}
 			return Build{
 				Steps:   []Step{{Argv: append(argv, r.Args...)}},
-				Collect: digestInFile(digest),
+				Collect: r.collect(leg, digestInFile(digest)),
 			}, nil
 		},
 	}

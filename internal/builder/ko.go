@@ -8,11 +8,12 @@ import (
 // platforms. --target names the package, which is the context's by default.
 func ko() Builder {
 	return Builder{
-		Name:    "ko",
-		Program: "ko",
-		Remedy:  "install it: go install github.com/google/ko@latest",
-		Once:    true,
-		Options: []Option{Target},
+		Name:          "ko",
+		Program:       "ko",
+		Remedy:        "install it: go install github.com/google/ko@latest",
+		secretsByName: true,
+		Once:          true,
+		Options:       []Option{Target, Label, Secret},
 		Instead: map[Option]string{
 			Dockerfile: "ko needs no Dockerfile; its settings are in .ko.yaml",
 			BuildArg:   "ko's build flags are in .ko.yaml, or --builder-arg --ldflags=…",
@@ -23,6 +24,10 @@ func ko() Builder {
 			if r.PlainHTTP && !r.Loopback { // loopback it knows by itself; the flag is for base images too
 				argv = append(argv, "--insecure-registry")
 			}
+			argv = append(argv, each("--image-label", r.Labels)...)
+			if r.Layout {
+				argv = append(argv, "--push=false", "--oci-layout-path", leg.layout())
+			}
 			argv = append(argv, r.Args...)
 			target := r.Target
 			if target == "" {
@@ -30,7 +35,7 @@ func ko() Builder {
 			}
 			return Build{
 				Steps:   []Step{{Argv: append(argv, target), Dir: r.Context, Env: []string{"KO_DOCKER_REPO=" + r.Image}}},
-				Collect: digestInFile(refs), // the index first, then what is in it
+				Collect: r.collect(leg, digestInFile(refs)), // the index first, then what is in it
 			}, nil
 		},
 	}

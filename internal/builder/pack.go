@@ -16,6 +16,10 @@ func pack() Builder {
 		Name:    "pack",
 		Program: "pack",
 		Remedy:  "install pack: buildpacks.io/docs/for-platform-operators/how-to/integrate-ci/pack",
+		Options: []Option{Secret},
+
+		pushesOnly:    true,
+		secretsByName: true,
 		Instead: map[Option]string{
 			BuildArg:  "buildpacks read variables: --builder-arg --env=NAME=VALUE",
 			CacheFrom: "--builder-arg --cache-image=REFERENCE", CacheTo: "--builder-arg --cache-image=REFERENCE",
