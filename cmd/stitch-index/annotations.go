@@ -16,50 +16,34 @@ import (
 )
 
 // options gives what the index looks like beyond its images.
-func (c *config) options(ctx context.Context) (o index.Options, err error) {
+func (c *config) options(ctx context.Context) (o index.Options, notes []string, err error) {
 	o.MediaType = map[string]types.MediaType{"oci": types.OCIImageIndex, "docker": types.DockerManifestList}[c.format]
 	o.Annotations = map[string]string{}
 	if c.fromGit {
 		if o.Annotations, err = gitAnnotations(ctx, c.build.context); err != nil {
-			return o, err
+			return o, nil, err
 		}
 	}
-	for _, line := range c.onIndex {
-		key, value, err := annotation("index-annotation", line)
-		if err != nil {
-			return o, err
-		}
-		o.Annotations[key] = value
+	lines, err := c.annotations()
+	if err != nil {
+		return o, nil, err
 	}
 	o.OfImages = map[platform.Platform]map[string]string{}
-	for _, line := range c.onImages {
-		of := platform.Platform{}
-		// Keys are reversed domain names: what stands before a colon and has a
-		// slash is a platform.
-		if head, rest, ok := strings.Cut(line, ":"); ok && strings.Contains(head, "/") && !strings.Contains(head, "=") {
-			if of, err = platform.Parse(head); err != nil {
-				return o, exit.Usagef("flag --annotation: %w", err)
+	for _, a := range lines {
+		if a.on[indexLevel] {
+			o.Annotations[a.key] = a.value
+		}
+		if a.on[descriptorLevel] {
+			if o.OfImages[a.of] == nil {
+				o.OfImages[a.of] = map[string]string{}
 			}
-			line = rest
+			o.OfImages[a.of][a.key] = a.value
 		}
-		key, value, err := annotation("annotation", line)
-		if err != nil {
-			return o, err
+		if a.on[manifestLevel] && len(c.build.platforms) == 0 {
+			notes = append(notes, "the annotation "+a.key+" is for the images' manifests, which only a build writes: it is left out")
 		}
-		if o.OfImages[of] == nil {
-			o.OfImages[of] = map[string]string{}
-		}
-		o.OfImages[of][key] = value
 	}
-	return o, nil
-}
-
-func annotation(flag, s string) (key, value string, err error) {
-	key, value, ok := strings.Cut(s, "=")
-	if !ok || key == "" {
-		return "", "", exit.Usagef("flag --%s: %q is not KEY=VALUE", flag, s)
-	}
-	return key, value, nil
+	return o, notes, nil
 }
 
 // gitAnnotations gives the predefined keys (OCI image-spec, annotations.md)

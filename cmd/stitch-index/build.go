@@ -20,12 +20,19 @@ func build(ctx context.Context, env *command.Env, c *config) (sources []index.So
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, err := c.destination(); err != nil {
+		return nil, nil, err
+	}
 	request, err := c.build.request(env, repo, tags[0], c.insecure)
 	if err != nil {
 		return nil, nil, err
 	}
 	tool, err := c.build.choose(env, request)
 	if err != nil {
+		return nil, nil, err
+	}
+	request.Layout = c.output != ""
+	if err := c.describe(env, tool, &request); err != nil {
 		return nil, nil, err
 	}
 	dir, err := os.MkdirTemp(tool.Scratch, "stitch-index-")
@@ -69,7 +76,9 @@ func buildIn(ctx context.Context, env *command.Env, c *config, tool builder.Buil
 	for _, r := range results {
 		if folder := r.Pushed.Layout; folder != "" && c.output != "" {
 			// from layout to layout: no registry has a part in it
-			sources = append(sources, source(layout.Name{Path: folder}.String(), r))
+			s := source(layout.Name{Path: folder}.String(), r)
+			sources = append(sources, s)
+			c.build.took[s.Ref] = r.Took
 			continue
 		}
 		s, err := built(ctx, client, tool, r)
@@ -96,7 +105,7 @@ func runBuilds(ctx context.Context, env *command.Env, c *config, tool builder.Bu
 		Host:      request.Host,
 		Jobs:      jobs,
 		KeepGoing: c.build.keepGoing,
-		Environ:   env.Environ(),
+		Environ:   tool.Environ(env.Environ(), request),
 		Watcher:   shown,
 	}
 	return runner.Run(ctx, legs)
@@ -152,11 +161,27 @@ func noStitch(ctx context.Context, env *command.Env, c *config, sources []index.
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	if to.layout != "" {
+		to.tags = nil // the later run names them
+	}
 	job := c.job(env, to, index.Options{}, sources)
-	job.DryRun = true
+	job.DryRun = to.layout == ""
 	r, err := index.Stitch(ctx, job)
 	if err != nil {
 		return err
 	}
-	return env.Write(c.reportBuilt(to.String(), sources, r))
+	if to.layout != "" {
+		sources = handOver(to.layout, sources, r)
+	}
+	return env.Write(c.reportBuilt(to, sources, r))
+}
+
+// handOver names what was built by the layout that it was written to, in place
+// of the folders of the builds, which go.
+func handOver(folder string, sources []index.Source, r *index.Result) []index.Source {
+	one := index.Source{Ref: layout.Name{Path: folder}.String()}
+	if platforms := r.Platforms(); len(platforms) == 1 && len(sources) == 1 {
+		one.Platform = &platforms[0]
+	}
+	return []index.Source{one}
 }

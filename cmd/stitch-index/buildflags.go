@@ -30,6 +30,8 @@ type building struct {
 	dockerfile      string
 	target          string
 	buildArgs       flagset.Lines
+	labels          flagset.Lines
+	ofMetadata      []string // labels that --metadata has
 	secrets         flagset.Lines
 	cacheFrom       flagset.Lines
 	cacheTo         flagset.Lines
@@ -51,7 +53,8 @@ func (b *building) flags(fs *flagset.Set) {
 	fs.String(&b.dockerfile, "dockerfile", "", "the Dockerfile at `PATH`, from the current folder, or else from --context (default: Dockerfile or Containerfile in --context)")
 	fs.String(&b.target, "target", "", "the `STAGE` of the Dockerfile; ko's package, jib's module, Bazel's label")
 	fs.Var(&b.buildArgs, "build-arg", "a build argument, `NAME=VALUE`, or NAME for the value that the environment has; can be repeated, or one on each line")
-	fs.Var(&b.secrets, "secret", "a secret for RUN --mount=type=secret, `id=NAME,src=PATH` or id=NAME,env=VARIABLE; can be repeated, or one on each line")
+	fs.Var(&b.labels, "label", "label what is built: `KEY=VALUE`; can be repeated, or one on each line")
+	fs.Var(&b.secrets, "secret", "a secret for RUN --mount=type=secret, `id=NAME,src=PATH` or id=NAME,env=VARIABLE; a command, or a builder without mounts, gets VARIABLE, or NAME_FILE with the path; can be repeated, or one on each line")
 	fs.Var(&b.cacheFrom, "cache-from", "a `CACHE` to read, in the builder's own words; {platform} stands for linux_arm64; can be repeated, or one on each line")
 	fs.Var(&b.cacheTo, "cache-to", "a `CACHE` to write; name one for each platform with {platform}, since they would overwrite each other's; can be repeated, or one on each line")
 	fs.Var(&b.platformTargets, "platform-target", "the platform's name in Bazel, `PLATFORM=LABEL`, linux/arm64=//platforms:arm64; can be repeated")
@@ -81,7 +84,7 @@ func (b *building) check(env *command.Env) error {
 		given bool
 	}{
 		{"builder", b.builder != auto}, {"jobs", b.jobs > 0}, {"keep-going", b.keepGoing}, {"no-stitch", b.noStitch},
-		{"dockerfile", b.dockerfile != ""}, {"target", b.target != ""}, {"build-arg", b.buildArgs != nil}, {"secret", b.secrets != nil},
+		{"dockerfile", b.dockerfile != ""}, {"target", b.target != ""}, {"build-arg", b.buildArgs != nil}, {"label", b.labels != nil}, {"secret", b.secrets != nil},
 		{"cache-from", b.cacheFrom != nil}, {"cache-to", b.cacheTo != nil}, {"platform-target", b.platformTargets != nil}, {"builder-arg", b.args != nil},
 	} {
 		if f.given {
@@ -97,7 +100,7 @@ func (b *building) check(env *command.Env) error {
 func (b *building) request(env *command.Env, repo registry.Repository, tag string, insecure []string) (builder.Request, error) {
 	r := builder.Request{
 		Image: repo.String(), Tag: tag, Platforms: b.platforms,
-		Target: b.target, BuildArgs: b.buildArgs, Secrets: b.secrets, CacheFrom: b.cacheFrom, CacheTo: b.cacheTo,
+		Target: b.target, BuildArgs: b.buildArgs, Labels: b.labels, Secrets: b.secrets, CacheFrom: b.cacheFrom, CacheTo: b.cacheTo,
 		PlatformTargets: map[platform.Platform]string{},
 		Args:            b.args,
 		Loopback:        repo.Loopback(),

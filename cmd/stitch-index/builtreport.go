@@ -1,9 +1,11 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/index"
+	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
 )
@@ -11,13 +13,23 @@ import (
 // reportBuilt gives what was built for a later run to stitch. The results of
 // an index are those of the image, if there is one; if there are several, they
 // are empty.
-func (c *config) reportBuilt(repo string, sources []index.Source, r *index.Result) output.Report {
+func (c *config) reportBuilt(to destination, sources []index.Source, r *index.Result) output.Report {
 	doc := struct {
 		Sources   []string      `json:"sources"`
 		Platforms platform.List `json:"platforms"`
 	}{sourceList(sources), r.Platforms()}
+	repo := to.String()
+	list := doc.Sources
 	var url, digest, byDigest string
-	if len(sources) == 1 {
+	switch {
+	case to.layout != "":
+		url, digest = repo, r.Index.Digest.String()
+		byDigest = repo + "@" + digest
+		// the list travels with the layout beside it
+		beside := sources[0]
+		beside.Ref = layout.Name{Path: filepath.Base(to.layout)}.String()
+		list = sourceList([]index.Source{beside})
+	case len(sources) == 1:
 		tagged, d, _ := strings.Cut(sources[0].Ref, "@")
 		url, digest, byDigest = tagged, d, repo+"@"+d
 	}
@@ -30,6 +42,7 @@ func (c *config) reportBuilt(repo string, sources []index.Source, r *index.Resul
 			{Name: "images", Text: strings.Join(images, ","), List: images},
 			{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
 			{Name: "source", Text: strings.Join(doc.Sources, ","), List: doc.Sources},
+			{Name: "source-list", Text: c.madeList(list)},
 		},
 		Text:    strings.Join(doc.Sources, "\n") + "\n",
 		JSON:    doc,

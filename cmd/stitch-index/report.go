@@ -78,6 +78,7 @@ func (c *config) report(to destination, sources []string, r *index.Result) outpu
 			{Name: "images", Text: strings.Join(images, ","), List: images},
 			{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
 			{Name: "source", Text: strings.Join(sources, ","), List: sources},
+			{Name: "source-list", Text: c.madeList(sources)},
 		},
 		Text:    head + "\n" + text.Table(rows),
 		JSON:    doc,

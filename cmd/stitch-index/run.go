@@ -12,33 +12,39 @@ import (
 
 // config is what the flags say.
 type config struct {
-	image       string
-	tags        flagset.Words
-	sourcesFile string
-	output      string
-	append      bool
-	dryRun      bool
-	verify      string
-	format      string
-	childTags   string
-	referrers   bool
-	onIndex     flagset.Lines
-	onImages    flagset.Lines
-	fromGit     bool
-	digestFile  string
-	artifacts   string
-	name        string
-	build       building
-	insecure    flagset.Words
-	timeout     time.Duration
-	wait        time.Duration
+	image        string
+	tags         flagset.Words
+	sourcesFiles flagset.Lines
+	madeFor      flagset.Lines
+	repositories flagset.Words
+	metadata     string
+	output       string
+	append       bool
+	dryRun       bool
+	verify       string
+	format       string
+	childTags    string
+	referrers    bool
+	onIndex      flagset.Lines
+	onImages     flagset.Lines
+	fromGit      bool
+	digestFile   string
+	artifacts    string
+	name         string
+	build        building
+	insecure     flagset.Words
+	timeout      time.Duration
+	wait         time.Duration
 }
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Index")
 	fs.String(&c.image, "image", "", "the `REPOSITORY` of the index, HOST/PATH; HOST/PATH:TAG names a tag as well")
-	fs.Var(&c.tags, "tag", "`TAGS` of the index, separated by commas or blanks; can be repeated")
-	fs.String(&c.sourcesFile, "sources-file", "", "read more sources from `PATH`, - for standard input: one a line, a JSON array, or GitHub's toJSON(needs.JOB.outputs)")
+	fs.Var(&c.tags, "tag", "`TAGS` of the index, separated by commas or blanks; HOST/PATH:TAG is one if it is of --image; can be repeated")
+	fs.String(&c.metadata, "metadata", "", "take tags, labels and annotations from `JSON`, the output json of docker/metadata-action")
+	fs.Var(&c.sourcesFiles, "sources-file", "read more sources from the file at `PATH`, - for standard input: one a line, a JSON array, the result source-list, or GitHub's toJSON(needs.JOB.outputs); can be repeated, or one on each line")
+	fs.Var(&c.madeFor, "made-for", "refuse sources from a file that does not say it was made for this, `NAME=VALUE`, for example commit=1f2e…; with --no-stitch, what the result source-list says; can be repeated, or one on each line")
+	fs.Var(&c.repositories, "allow-repository", "take sources of these `REPOSITORIES` from a file as well, not of --image alone; can be repeated")
 	fs.String(&c.output, "output", "", "write the index and its images to an OCI layout, `oci:PATH[:TAG]`, instead of to a registry")
 	fs.Bool(&c.append, "append", false, "keep the images that the first tag has now, except those of the sources' platforms")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, write nothing; with --platform, show the build commands and run none")
@@ -47,8 +53,8 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Choice(&c.childTags, "child-tags", []string{"none", "suffix"}, "tag the image of each platform as well: v1_linux_arm64")
 	fs.Bool(&c.referrers, "referrers", false, "copy signatures, SBOMs and what else refers to images that come from another repository")
 	fs.Group("Annotations")
-	fs.Var(&c.onIndex, "index-annotation", "annotate the index: `KEY=VALUE`; can be repeated")
-	fs.Var(&c.onImages, "annotation", "annotate the images, in the index: `[PLATFORM:]KEY=VALUE`, one a line; can be repeated")
+	fs.Var(&c.onIndex, "index-annotation", "annotate the index: `KEY=VALUE`; index: and manifest: before it mean the same here; can be repeated, or one on each line")
+	fs.Var(&c.onImages, "annotation", "annotate the images, in the index: `[PLATFORM:]KEY=VALUE`; index:KEY=VALUE annotates the index, manifest:KEY=VALUE what is built, manifest-descriptor[PLATFORM]:KEY=VALUE says the default in full; can be repeated, or one on each line")
 	fs.Bool(&c.fromGit, "git-annotations", false, "annotate the index with the commit, its date and the address of the repository that the folder --context is in")
 	fs.Group("Files")
 	fs.String(&c.digestFile, "digest-file", "", "write the digest of the index to `PATH`")
@@ -72,7 +78,7 @@ func program() command.Program {
 		Details: `
 REF is REPO:TAG, REPO@sha256:…, sha256:… alone for a digest in --image, or
 oci:PATH[:TAG] for an OCI layout on disk; - reads more of them from
-standard input. It may be an index: its images are taken, with their
+standard input. Those of a file are of --image, or --allow-repository. It may be an index: its images are taken, with their
 attestations. Images of other repositories and registries are copied. The
 platform of an image is what its config says; one that is declared must agree
 with it. All sources are checked before anything is written, and the tags move
@@ -114,6 +120,7 @@ stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 
 			{Name: "images", Description: "the image of each platform, REPO@sha256:…, separated by commas", List: true},
 			{Name: "platforms", Description: "the platforms of the index, separated by commas", List: true},
 			{Name: "source", Description: "what went into the index, REPO:TAG@sha256:…=PLATFORM, separated by commas; with --no-stitch what a later run takes", List: true},
+			{Name: "source-list", Description: "the same as JSON for a later run's --sources-file, with what --made-for says"},
 		},
 		Flags: c.flags,
 		Run:   func(ctx context.Context, env *command.Env) error { return run(ctx, env, c) },
@@ -121,6 +128,9 @@ stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 
 }
 
 func run(ctx context.Context, env *command.Env, c *config) error {
+	if err := c.takeMetadata(); err != nil {
+		return err
+	}
 	if err := c.build.check(env); err != nil {
 		return err
 	}

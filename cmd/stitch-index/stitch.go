@@ -15,9 +15,12 @@ func stitch(ctx context.Context, env *command.Env, c *config, sources []index.So
 	if err != nil {
 		return err
 	}
-	options, err := c.options(ctx)
+	options, notes, err := c.options(ctx)
 	if err != nil {
 		return err
+	}
+	for _, n := range notes {
+		env.Log.Infof("note: %s", n)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

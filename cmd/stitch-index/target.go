@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/layout"
@@ -44,7 +46,7 @@ func (c *config) destination() (d destination, err error) {
 			return d, err
 		}
 	}
-	d.tags, err = c.allTags(name.Tag)
+	d.tags, err = c.allTags(name.Tag, d.repo)
 	if err == nil && len(d.tags) == 0 && c.childTags != "none" {
 		err = exit.Usagef("flag --tag is missing: --child-tags %s adds to it", c.childTags)
 	}
@@ -54,13 +56,17 @@ func (c *config) destination() (d destination, err error) {
 // target gives the repository and the tags of an index that is pushed.
 func (c *config) target() (repo registry.Repository, tags []string, err error) {
 	if c.image == "" {
+		if repo, ok, err := c.named(); ok || err != nil {
+			tags, terr := c.allTags("", repo)
+			return repo, tags, errors.Join(err, terr)
+		}
 		return repo, nil, exit.Usagef("flag --image is missing: it names the repository of the index")
 	}
 	repo, tag, err := c.repository()
 	if err != nil {
 		return repo, nil, err
 	}
-	tags, err = c.allTags(tag)
+	tags, err = c.allTags(tag, repo)
 	if err == nil && len(tags) == 0 {
 		err = exit.Usagef("flag --tag is missing: registries remove an index that has no tag").Hint("for example --tag latest")
 	}
@@ -80,8 +86,21 @@ func (c *config) repository() (repo registry.Repository, tag string, err error) 
 }
 
 // allTags gives the tags of the flags after the first one, each once.
-func (c *config) allTags(first string) (tags []string, err error) {
+// A tag may be written with its repository, as docker/metadata-action gives
+// them; then that has to be repo, if there is one.
+func (c *config) allTags(first string, repo registry.Repository) (tags []string, err error) {
 	for _, t := range append([]string{first}, c.tags...) {
+		if strings.ContainsAny(t, "/:") {
+			ref, err := fullTag(t)
+			if err != nil {
+				return nil, err
+			}
+			if repo.Path != "" && ref.Repository != repo {
+				return nil, exit.Usagef("flag --tag: %s is of another repository than %s", t, repo).
+					Hint("run it once for each repository, with the tags of that one")
+			}
+			t = ref.Tag
+		}
 		if t == "" || slices.Contains(tags, t) {
 			continue
 		}
@@ -91,4 +110,37 @@ func (c *config) allTags(first string) (tags []string, err error) {
 		tags = append(tags, t)
 	}
 	return tags, nil
+}
+
+// fullTag reads HOST/PATH:TAG.
+func fullTag(s string) (registry.Reference, error) {
+	ref, err := registry.ParseName(s)
+	if err != nil {
+		return ref, exit.Usagef("flag --tag: %w", err)
+	}
+	if ref.Tag == "" || ref.Digest.Hex != "" {
+		return ref, exit.Usagef("flag --tag: %q is neither TAG nor HOST/PATH:TAG", s)
+	}
+	return ref, nil
+}
+
+// named gives the repository of the first tag that names one.
+func (c *config) named() (repo registry.Repository, ok bool, err error) {
+	for _, t := range c.tags {
+		if strings.ContainsAny(t, "/:") {
+			ref, err := fullTag(t)
+			return ref.Repository, err == nil, err
+		}
+	}
+	return repo, false, nil
+}
+
+// given gives the repository that the flags name; zero if they name none.
+func (c *config) given() (repo registry.Repository, err error) {
+	if c.image != "" {
+		repo, _, err = c.repository()
+		return repo, err
+	}
+	repo, _, err = c.named()
+	return repo, err
 }

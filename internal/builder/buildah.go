@@ -28,7 +28,7 @@ func buildah() Builder {
 				argv = append(argv, "--build-arg", "BUILDPLATFORM="+r.Host.Platform.String())
 			}
 			argv = append(argv, r.dockerfileFlags("--file")...)
-			argv = append(argv, each("--annotation", r.Annotations)...)
+			argv = append(argv, each("--annotation", leg.annotations(r))...)
 			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
 			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
 			argv = append(argv, r.Args...)

@@ -70,7 +70,7 @@ type Request struct {
 	Target          string
 	BuildArgs       []string // NAME=VALUE, or NAME for the environment's value
 	Labels          []string // KEY=VALUE, in the image's config
-	Annotations     []string // KEY=VALUE, in the image's manifest
+	Annotations     []Annotation
 	Secrets         []string // id=NAME,src=PATH or id=NAME,env=VARIABLE
 	CacheFrom       []string
 	CacheTo         []string
@@ -83,6 +83,12 @@ type Request struct {
 	Loopback  bool // Image's registry is on this machine
 
 	Host Host
+}
+
+// An Annotation is one in an image's manifest.
+type Annotation struct {
+	Of   platform.Platform // zero: of every platform
+	Text string            // KEY=VALUE
 }
 
 // A Host is what a plan may know of the machine.

@@ -43,7 +43,7 @@ func buildkit() Builder {
 			case r.PlainHTTP:
 				output += ",registry.insecure=true"
 			}
-			for _, a := range r.Annotations {
+			for _, a := range leg.annotations(r) {
 				output += "," + csv("annotation."+a)
 			}
 			argv := []string{buildctl(r.Host), "build", "--progress=plain", "--frontend", "dockerfile.v0",

@@ -31,7 +31,7 @@ func buildx() Builder {
 			argv = append(argv, "build", "--progress=plain", "--platform", leg.Platforms.String(),
 				"--tag", leg.Ref, "--output", output, "--metadata-file", metadata)
 			argv = append(argv, r.dockerfileFlags("--file")...)
-			argv = append(argv, each("--annotation", r.Annotations)...)
+			argv = append(argv, each("--annotation", leg.annotations(r))...)
 			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
 			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
 			argv = append(argv, r.Args...)

@@ -57,7 +57,10 @@ func full(b Builder, m machine) Request {
 		r.Labels = []string{"org.opencontainers.image.title=an app, for all"}
 	}
 	if b.annotates {
-		r.Annotations = []string{"org.opencontainers.image.title=an \"app\", for all"}
+		r.Annotations = []Annotation{
+			{Text: "org.opencontainers.image.title=an \"app\", for all"},
+			{Of: platform.Platform{OS: "linux", Arch: "arm64"}, Text: "only=arm64"},
+		}
 	}
 	if b.Has(Secret) {
 		r.Secrets = []string{"id=npm,src=/run/npm", "id=key,env=KEY"}

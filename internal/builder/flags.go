@@ -2,7 +2,10 @@ package builder
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/polyarch/polyarch/internal/platform"
 )
 
 // each puts a flag before each of the values.
@@ -34,6 +37,17 @@ func (l Leg) cache(caches []string) []string {
 	var own []string
 	for _, c := range caches {
 		own = append(own, strings.ReplaceAll(c, "{platform}", l.slug()))
+	}
+	return own
+}
+
+// annotations gives those of the leg's platform.
+func (l Leg) annotations(r Request) []string {
+	var own []string
+	for _, a := range r.Annotations {
+		if a.Of == (platform.Platform{}) || slices.Contains(l.Platforms, a.Of) {
+			own = append(own, a.Text)
+		}
 	}
 	return own
 }

@@ -24,6 +24,9 @@ type Source struct {
 	// From says where the user named the source, for messages: "line 3 of
 	// builds.txt". It may be empty.
 	From string
+	// For says what a list of sources names as what it was made for: a commit, a
+	// run, under the names that its maker chose. Nil if it names nothing.
+	For map[string]string
 	// Notes are things the user should know about how the image was built;
 	// they are reported with the image.
 	Notes []string

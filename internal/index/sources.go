@@ -21,7 +21,8 @@ const maxSources = 4 << 20
 // a JSON array of strings; or a JSON object whose values hold them, which is
 // what GitHub's toJSON(needs.build.outputs) and toJSON(needs) give. Of an
 // object's values those count that name a digest, a platform or a layout. A
-// source that is a digest alone is in repo.
+// source that is a digest alone is in repo. An object {"for": {NAME: VALUE},
+// "sources": […]}, wherever it stands, says what its sources were made for.
 func ReadSources(r io.Reader, name string, repo registry.Repository) ([]Source, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxSources+1))
 	if err == nil && len(b) > maxSources {
@@ -31,7 +32,7 @@ func ReadSources(r io.Reader, name string, repo registry.Repository) ([]Source, 
 		return nil, exit.Failf("reading sources from %s: %w", name, err)
 	}
 	var sources []Source
-	if t := bytes.TrimSpace(b); len(t) > 0 && (t[0] == '[' || t[0] == '{') {
+	if t := bytes.TrimSpace(b); len(t) > 0 && (t[0] == '[' || t[0] == '{') && !bytes.Contains(t, []byte("}\n{")) {
 		sources, err = jsonSources(t, name, repo)
 	} else {
 		sources, err = lineSources(string(b), name, repo)
@@ -54,11 +55,20 @@ func lineSources(s, name string, repo registry.Repository) ([]Source, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
+		where := fmt.Sprintf("%s, line %d", name, n)
+		if strings.HasPrefix(line, "{") {
+			more, err := jsonSources([]byte(line), where, repo)
+			if err != nil {
+				return nil, err
+			}
+			sources = append(sources, more...)
+			continue
+		}
 		src, err := ParseSource(line, repo)
 		if err != nil {
 			return nil, exit.Failf("reading sources from %s: line %d: %w", name, n, err).At(name, n, 0)
 		}
-		src.From = fmt.Sprintf("%s, line %d", name, n)
+		src.From = where
 		sources = append(sources, src)
 	}
 	return sources, nil
@@ -76,27 +86,48 @@ func jsonSources(b []byte, name string, repo registry.Repository) ([]Source, err
 	}
 	var sources []Source
 	seen := map[string]bool{}
-	add := func(s, where string) error {
+	add := func(s, where string, made map[string]string) error {
 		src, err := ParseSource(s, repo)
 		if err != nil {
 			return exit.Failf("reading sources from %s: %s: %w", name, where, err)
 		}
 		if !seen[src.String()] { // a job may give its image in two outputs
 			seen[src.String()] = true
-			src.From = name + ", " + where
+			src.From, src.For = strings.TrimSuffix(name+", "+where, ", "), made
 			sources = append(sources, src)
 		}
 		return nil
 	}
-	if err := eachSource(doc, "", true, 0, add); err != nil {
+	if err := eachSource(doc, "", nil, true, 0, add); err != nil {
 		return nil, err
 	}
 	return sources, nil
 }
 
+// addSource takes a source, where it stood, and what it was made for.
+type addSource func(s, where string, made map[string]string) error
+
+// madeFor reads what a list says that it was made for: an object of strings.
+func madeFor(v any, where string) (map[string]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	object, ok := v.(map[string]any)
+	made := map[string]string{}
+	for k, value := range object {
+		if made[k], ok = value.(string); !ok {
+			break
+		}
+	}
+	if !ok {
+		return nil, exit.Failf("reading sources: what %s says it is for is not an object of strings", strings.TrimPrefix(where+".for", "."))
+	}
+	return made, nil
+}
+
 // eachSource finds the strings in a JSON value that are sources. In an array
 // at the top every string has to be one.
-func eachSource(v any, where string, all bool, depth int, add func(s, where string) error) error {
+func eachSource(v any, where string, made map[string]string, all bool, depth int, add addSource) error {
 	if depth > 8 {
 		return nil
 	}
@@ -110,13 +141,13 @@ func eachSource(v any, where string, all bool, depth int, add func(s, where stri
 			if strings.HasPrefix(line, "[") || strings.HasPrefix(line, "{") { // an output that is JSON itself
 				var inner any
 				if decode([]byte(line), &inner) == nil {
-					if err := eachSource(inner, where, all, depth+1, add); err != nil {
+					if err := eachSource(inner, where, made, all, depth+1, add); err != nil {
 						return err
 					}
 					continue
 				}
 			}
-			if err := add(line, where); err != nil {
+			if err := add(line, where, made); err != nil {
 				return err
 			}
 		}
@@ -125,13 +156,20 @@ func eachSource(v any, where string, all bool, depth int, add func(s, where stri
 			if _, isText := e.(string); all && !isText {
 				return exit.Failf("reading sources: element %d of the array is no string", n+1)
 			}
-			if err := eachSource(e, fmt.Sprintf("%s[%d]", where, n), all, depth+1, add); err != nil {
+			if err := eachSource(e, fmt.Sprintf("%s[%d]", where, n), made, all, depth+1, add); err != nil {
 				return err
 			}
 		}
 	case map[string]any:
+		if list, ok := v["sources"].([]any); ok {
+			made, err := madeFor(v["for"], where)
+			if err != nil {
+				return err
+			}
+			return eachSource(list, strings.TrimPrefix(where+".sources", "."), made, true, depth+1, add)
+		}
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			if err := eachSource(v[k], strings.TrimPrefix(where+"."+k, "."), false, depth+1, add); err != nil {
+			if err := eachSource(v[k], strings.TrimPrefix(where+"."+k, "."), made, false, depth+1, add); err != nil {
 				return err
 			}
 		}
