@@ -176,7 +176,7 @@ var ofComponents = map[string]struct {
 }{
 	"detect-arch":     {"detect-arch", []string{"kube-context"}, []string{"context"}},
 	"build-image":     {"stitch-index", []string{"command"}, []string{"Index", "Annotations", "Files", "no-stitch"}},
-	"stitch-index":    {"stitch-index", []string{"sources", "command"}, []string{"no-stitch"}},
+	"stitch-index":    {"stitch-index", []string{"sources", "command"}, []string{"no-stitch", "metadata", "made-for"}},
 	"inject-affinity": {"inject-affinity", []string{"files"}, nil},
 }
 

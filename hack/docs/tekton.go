@@ -55,6 +55,10 @@ var chains = map[string]string{"image-url": "IMAGE_URL", "image-digest": "IMAGE_
 // the legs of a matrix: Tekton does neither with an array.
 var joined = map[string]bool{"stitch-index images": true, "stitch-index platforms": true, "stitch-index source": true}
 
+// notInTasks are results of no use in a Task: Tekton hands strings from task to
+// task, and they share 4,096 bytes.
+var notInTasks = map[string]bool{"stitch-index source-list": true}
+
 // A taskResult is a result as a Task declares it.
 type taskResult struct {
 	output.Spec
@@ -65,6 +69,9 @@ func taskResults(helps []*help) []taskResult {
 	var all []taskResult
 	for _, h := range helps {
 		for _, r := range h.Results {
+			if notInTasks[h.Name+" "+r.Name] {
+				continue
+			}
 			t := taskResult{r, r.Name}
 			t.Name = cmp.Or(chains[r.Name], r.Name)
 			t.List = r.List && !joined[h.Name+" "+r.Name]
