@@ -33,11 +33,11 @@ var layers = map[string][]string{
 	"internal/index":    {"internal/exit", "internal/layout", "internal/platform", "internal/program", "internal/registry", "internal/text"},
 	// building
 	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},
-	"internal/artifacts": {"internal/exit", "internal/platform"},
+	"internal/artifacts": {"internal/exit", "internal/platform", "internal/text"},
 	// manifests
 	"internal/pod":      {},
 	"internal/affinity": {"internal/exit", "internal/platform", "internal/pod"},
-	"internal/kubeyaml": {"internal/exit", "internal/pod"},
+	"internal/kubeyaml": {"internal/exit", "internal/pod", "internal/text"},
 	"internal/lookup":   {"internal/exit", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},

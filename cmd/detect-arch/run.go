@@ -51,7 +51,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Var(&c.files, "from-file", "read nodes from a `FILE` instead of a cluster, as kubectl get nodes -o json or -o yaml prints them; - is standard input; can be repeated")
 	fs.Bool(&c.common, "common", false, "of a fleet, give the platforms that every cluster has, not those that any has")
 	fs.Bool(&c.skipUnreachable, "skip-unreachable", false, "of a fleet, leave out clusters that cannot be reached, with a warning")
-	fs.Duration(&c.timeout, "timeout", time.Minute, "give up after `TIME`")
+	fs.Timeout(&c.timeout, "timeout", time.Minute, "give up after `TIME`")
 	fs.Group("Nodes")
 	fs.String(&c.selector, "selector", "", "count nodes with these labels alone: a `SELECTOR` as kubectl -l takes it, for example pool=builds")
 	fs.Var(&c.tolerations, "toleration", "a taint that the workload tolerates: `KEY[=VALUE][:EFFECT]`, or * for all; can be repeated")
@@ -150,9 +150,6 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 func (c *config) query() (cluster.Query, error) {
 	q := cluster.Query{Counts: c.report != "" || c.choose == "most", NodePools: c.nodePools}
 	q.Filter.ReadyOnly = c.readyOnly
-	if c.timeout <= 0 {
-		return q, exit.Usagef("flag --timeout: %s is no time to wait", c.timeout)
-	}
 	if c.allowMissing && len(c.platforms) == 0 {
 		return q, exit.Usagef("--allow-missing keeps a platform of --platform, and there is none")
 	}

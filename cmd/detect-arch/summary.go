@@ -6,6 +6,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/cluster"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // summary gives Markdown for GitHub: a table of nodes per platform, and a
@@ -13,7 +14,7 @@ import (
 func summary(chosen []offer, surveys []*cluster.Survey) string {
 	ps := list(chosen)
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Platforms: %s\n", monospace(ps.String()))
+	fmt.Fprintf(&b, "### Platforms: %s\n", text.MarkdownCode(ps.String()))
 	if len(surveys) == 0 {
 		b.WriteString("\nNo cluster was read: these are the ones of `--fallback`.\n")
 		return b.String()
@@ -23,26 +24,26 @@ func summary(chosen []offer, surveys []*cluster.Survey) string {
 		for _, o := range s.Offers {
 			taints := []string{}
 			for _, t := range o.Taints {
-				taints = append(taints, monospace(t.String()))
+				taints = append(taints, text.MarkdownCode(t.String()))
 			}
 			nodes := size(o.Nodes, o.Pools)
 			if !s.Whole {
 				nodes += " by label"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(s.Cluster), monospace(o.Platform.String()), nodes, yes(isChosen(ps, o.Platform)), strings.Join(taints, " "))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", text.Markdown(s.Cluster), text.MarkdownCode(o.Platform.String()), nodes, yes(isChosen(ps, o.Platform)), strings.Join(taints, " "))
 		}
 	}
 	for _, s := range surveys {
 		for _, g := range s.LeftOut {
-			fmt.Fprintf(&b, "\n- %s: left out: %s", cell(s.Cluster), cell(group(g)))
+			fmt.Fprintf(&b, "\n- %s: left out: %s", text.Markdown(s.Cluster), text.Markdown(group(g)))
 		}
 		for _, g := range s.Notes {
-			fmt.Fprintf(&b, "\n- %s: counted: %s", cell(s.Cluster), cell(group(g)))
+			fmt.Fprintf(&b, "\n- %s: counted: %s", text.Markdown(s.Cluster), text.Markdown(group(g)))
 		}
 	}
 	b.WriteString("\n\n```mermaid\nflowchart LR\n")
 	for i, s := range surveys {
-		fmt.Fprintf(&b, "  c%d[\"%s\"]\n", i, node(s.Cluster))
+		fmt.Fprintf(&b, "  c%d[\"%s\"]\n", i, text.Mermaid(s.Cluster))
 		for _, o := range s.Offers {
 			arrow := "-.->"
 			if isChosen(ps, o.Platform) {
@@ -63,38 +64,4 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return ""
-}
-
-// cell keeps what somebody else named from being Markdown or HTML.
-func cell(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strings.ContainsRune("\\`*_{}[]<>()#+!|~&@", r) {
-			fmt.Fprintf(&b, "&#%d;", r)
-		} else if r < ' ' {
-			b.WriteByte(' ')
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// monospace gives text as Markdown's code, in a table too.
-func monospace(s string) string { return "<code>" + cell(s) + "</code>" }
-
-// node gives text for the quotes of a mermaid node.
-// https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters
-func node(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strings.ContainsRune("\"#;<>&`\\|[](){}", r) {
-			fmt.Fprintf(&b, "#%d;", r)
-		} else if r < ' ' {
-			b.WriteByte(' ')
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -35,17 +35,17 @@ func function(e *command.Env, stdin io.Reader) (io.Reader, error) {
 	}
 	settings, ok, err := kubeyaml.FunctionConfig(kubeyaml.Chunk{Bytes: all, Line: 1})
 	if err != nil {
-		return nil, inFile(standardInput, err)
+		return nil, exit.InFile(standardInput, err)
 	}
 	if ok {
 		for _, s := range settings {
 			if !slices.Contains(settable, s.Name) {
-				return nil, inFile(standardInput, exit.Usagef("line %d: functionConfig: there is no setting %s", s.Line, s.Name).At("", s.Line, 0).
+				return nil, exit.InFile(standardInput, exit.Usagef("functionConfig: there is no setting %s", s.Name).OnLine(s.Line, 0).
 					Hint("the settings are the flags, without the dashes: %s", fmt.Sprint(settable)))
 			}
 			for _, v := range s.Values {
 				if err := e.Flags.Set(s.Name, v); err != nil {
-					return nil, inFile(standardInput, exit.Usagef("line %d: functionConfig: %w", s.Line, err).At("", s.Line, 0))
+					return nil, exit.InFile(standardInput, exit.Usagef("functionConfig: %w", err).OnLine(s.Line, 0))
 				}
 			}
 		}

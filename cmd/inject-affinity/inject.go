@@ -90,7 +90,7 @@ func (in *injector) file(ctx context.Context, s source, out *sink, rec *record) 
 		return out.chunk(c, f.edits)
 	})
 	if err != nil {
-		return inFile(s.name, err)
+		return exit.InFile(s.name, err)
 	}
 	return out.end()
 }
@@ -251,17 +251,6 @@ func unknown(c pod.Container, err error) error {
 	if errors.As(err, &e) {
 		hints = slices.Clone(e.Hints)
 	}
-	return &exit.Error{
-		Code: code, Hints: hints, Line: c.Line,
-		Err: fmt.Errorf("line %d: the platforms of image %s are not known: %s", c.Line, c.Image, err.Error()),
-	}
-}
-
-// inFile puts the file's name into an error that knows the line only.
-func inFile(name string, err error) error {
-	var e *exit.Error
-	if errors.As(err, &e) && e.File == "" && e.Line > 0 {
-		e.File = name
-	}
-	return fmt.Errorf("reading %s: %w", name, err)
+	e = &exit.Error{Code: code, Hints: hints, Err: fmt.Errorf("the platforms of image %s are not known: %s", c.Image, err.Error())}
+	return e.OnLine(c.Line, 0)
 }

@@ -39,7 +39,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Bool(&c.offline, "offline", false, "ask no registry for the platforms of other images")
 	fs.Choice(&c.onUnknown, "on-unknown", []string{"fail", "skip"}, "what to do about an image whose platforms cannot be found out; skip warns, and lets the other images of the Pod decide")
 	fs.Var(&c.insecure, "insecure-registry", "reach these `HOSTS` over plain HTTP; loopback is reached so without it; can be repeated")
-	fs.Duration(&c.timeout, "timeout", 10*time.Minute, "give up after this `TIME`")
+	fs.Timeout(&c.timeout, "timeout", 10*time.Minute, "give up after this `TIME`")
 
 	fs.Group("Nodes")
 	fs.Choice(&c.terms, "terms", []string{"per-os", "per-platform"}, "how many node selector terms to write; per-platform writes those that Skaffold writes")

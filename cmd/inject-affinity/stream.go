@@ -144,6 +144,6 @@ func (in *injector) doubtful(ctx context.Context, d *kubeyaml.Document, f findin
 		}
 	}
 	line := f.workloads[0].Line
-	return exit.Failf("line %d: %s %s is written in a way that cannot be edited", line, f.workloads[0].Kind, f.workloads[0].Name).At("", line, 0).
+	return exit.Failf("%s %s is written in a way that cannot be edited", f.workloads[0].Kind, f.workloads[0].Name).OnLine(line, 0).
 		Hint("write it in plain block style; yq -i . FILE does")
 }

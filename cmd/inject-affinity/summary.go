@@ -35,33 +35,19 @@ func (r *record) summary(diff *excerpt) string {
 		return b.String()
 	}
 	b.WriteString("| workload | platforms | changed |\n|---|---|---|\n")
-	cell := strings.NewReplacer("|", "\\|", "`", "'")
 	for i, w := range r.Workloads {
 		if i == maxRows {
 			fmt.Fprintf(&b, "\nand %d more\n", len(r.Workloads)-i)
 			break
 		}
-		fmt.Fprintf(&b, "| `%s %s` | %s | %t |\n", cell.Replace(text.Line(w.Kind)), cell.Replace(text.Line(w.Name)), w.Platforms, w.Changed)
+		fmt.Fprintf(&b, "| %s | %s | %t |\n", text.MarkdownCode(w.Kind+" "+w.Name), w.Platforms, w.Changed)
 	}
 	if diff != nil && len(diff.text) > 0 {
-		b.WriteString("\n<details><summary>What changed</summary>\n\n" + fenced(text.Clean(string(diff.text))))
+		b.WriteString("\n<details><summary>What changed</summary>\n\n" + text.MarkdownBlock("diff", text.Clean(string(diff.text))))
 		if diff.cut {
 			b.WriteString("\n…cut: `--diff` shows all of it\n")
 		}
 		b.WriteString("\n</details>\n")
 	}
 	return b.String()
-}
-
-// fenced returns a diff as a block of code, with a fence that is longer than any
-// row of backticks in it.
-func fenced(diff string) string {
-	fence := "```"
-	for strings.Contains(diff, fence) {
-		fence += "`"
-	}
-	if !strings.HasSuffix(diff, "\n") {
-		diff += "\n"
-	}
-	return fence + "diff\n" + diff + fence + "\n"
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// build builds all platforms and gives what to stitch; remove is called when
+// buildPlatforms builds all platforms and returns what to stitch; remove is called when
 // that is done. With --dry-run it says what it would run.
-func build(ctx context.Context, env *command.Env, c *config) (sources []index.Source, remove func(), err error) {
+func (c *config) buildPlatforms(ctx context.Context, env *command.Env) (sources []index.Source, remove func(), err error) {
 	repo, tags, err := c.target()
 	if err != nil {
 		return nil, nil, err
@@ -43,15 +43,15 @@ func build(ctx context.Context, env *command.Env, c *config) (sources []index.So
 		return nil, nil, exit.Failf("making a folder for the builds: %w", err)
 	}
 	remove = func() { os.RemoveAll(dir) }
-	if sources, err = buildIn(ctx, env, c, tool, request, dir); err != nil {
+	if sources, err = c.buildIn(ctx, env, tool, request, dir); err != nil {
 		remove()
 		return nil, nil, err
 	}
 	return sources, remove, nil
 }
 
-// buildIn is build in a folder for what the builds leave.
-func buildIn(ctx context.Context, env *command.Env, c *config, tool builder.Builder, request builder.Request, dir string) ([]index.Source, error) {
+// buildIn is buildPlatforms in a folder for what the builds leave.
+func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Builder, request builder.Request, dir string) ([]index.Source, error) {
 	legs, err := tool.Plan(request, dir)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func buildIn(ctx context.Context, env *command.Env, c *config, tool builder.Buil
 		}
 		return nil, nil
 	}
-	results, err := runBuilds(ctx, env, c, tool, request, legs)
+	results, err := c.runBuilds(ctx, env, tool, request, legs)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func buildIn(ctx context.Context, env *command.Env, c *config, tool builder.Buil
 }
 
 // runBuilds runs the builds.
-func runBuilds(ctx context.Context, env *command.Env, c *config, tool builder.Builder, request builder.Request, legs []builder.Leg) ([]builder.Result, error) {
+func (c *config) runBuilds(ctx context.Context, env *command.Env, tool builder.Builder, request builder.Request, legs []builder.Leg) ([]builder.Result, error) {
 	jobs := c.build.jobs
 	if why := tool.Alone(request.Host); why != "" && len(legs) > 1 && jobs != 1 {
 		env.Log.Infof("one platform at a time: %s", why)
@@ -154,7 +154,7 @@ func source(ref string, r builder.Result) index.Source {
 
 // noStitch checks what was built as if it were to be stitched, and reports it
 // for a later run to take.
-func noStitch(ctx context.Context, env *command.Env, c *config, sources []index.Source) error {
+func (c *config) noStitch(ctx context.Context, env *command.Env, sources []index.Source) error {
 	to, err := c.destination()
 	if err != nil {
 		return err

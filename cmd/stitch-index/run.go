@@ -63,7 +63,7 @@ func (c *config) flags(fs *flagset.Set) {
 	c.build.flags(fs)
 	fs.Group("Registry")
 	fs.Var(&c.insecure, "insecure-registry", "reach these `HOSTS` over plain HTTP; loopback is reached so without it; can be repeated")
-	fs.Duration(&c.timeout, "timeout", 10*time.Minute, "give up on the registry after this `TIME`; a build takes what it takes")
+	fs.Timeout(&c.timeout, "timeout", 10*time.Minute, "give up on the registry after this `TIME`; a build takes what it takes")
 	fs.Duration(&c.wait, "wait", 5*time.Second, "how much `TIME` a source may take to appear after its push")
 }
 
@@ -123,11 +123,11 @@ stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 
 			{Name: "source-list", Description: "the same as JSON for a later run's --sources-file, with what --made-for says"},
 		},
 		Flags: c.flags,
-		Run:   func(ctx context.Context, env *command.Env) error { return run(ctx, env, c) },
+		Run:   c.run,
 	}
 }
 
-func run(ctx context.Context, env *command.Env, c *config) error {
+func (c *config) run(ctx context.Context, env *command.Env) error {
 	if err := c.takeMetadata(); err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func run(ctx context.Context, env *command.Env, c *config) error {
 		return err
 	}
 	if len(c.build.platforms) > 0 {
-		built, remove, err := build(ctx, env, c)
+		built, remove, err := c.buildPlatforms(ctx, env)
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func run(ctx context.Context, env *command.Env, c *config) error {
 		sources = append(sources, built...)
 	}
 	if c.build.noStitch {
-		return noStitch(ctx, env, c, sources)
+		return c.noStitch(ctx, env, sources)
 	}
-	return stitch(ctx, env, c, sources)
+	return c.stitch(ctx, env, sources)
 }

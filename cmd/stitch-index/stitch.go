@@ -10,7 +10,7 @@ import (
 
 // stitch makes an index of sources that are pushed already, and writes the
 // results: all that comes after the builds.
-func stitch(ctx context.Context, env *command.Env, c *config, sources []index.Source) error {
+func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.Source) error {
 	to, err := c.destination()
 	if err != nil {
 		return err

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // summary is Markdown for GitHub: what was made, and a table of its images.
 func summary(d document) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### `%s`\n\n", d.ImageURL)
+	fmt.Fprintf(&b, "### %s\n\n", text.MarkdownCode(d.ImageURL))
 	if d.DryRun {
 		b.WriteString("A dry run: nothing was written.\n\n")
 	}
@@ -26,7 +28,7 @@ func imageTable(images []child) string {
 	for _, c := range images {
 		size, took, checked := "", "", "no"
 		if c.Layers > 0 {
-			size = megabytes(c.Layers)
+			size = text.Bytes(c.Layers)
 		}
 		if c.Built > 0 {
 			took = time.Duration(c.Built * float64(time.Second)).Round(100 * time.Millisecond).String()
@@ -34,19 +36,7 @@ func imageTable(images []child) string {
 		if c.Verified {
 			checked = "yes"
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s | %s |\n", c.Platform, c.Digest, size, took, checked)
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", text.MarkdownCode(c.Platform.String()), c.Digest, size, took, checked)
 	}
 	return b.String()
-}
-
-// megabytes gives a size with two digits at least: 0.012 MB, 1.5 MB, 120 MB.
-func megabytes(n int64) string {
-	m := float64(n) / 1e6
-	switch {
-	case m < 0.1:
-		return fmt.Sprintf("%.3f MB", m)
-	case m < 10:
-		return fmt.Sprintf("%.1f MB", m)
-	}
-	return fmt.Sprintf("%.0f MB", m)
 }

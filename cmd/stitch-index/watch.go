@@ -8,6 +8,7 @@ import (
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/progress"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // A watcher shows how far the stitching is: on a terminal a line for each
@@ -106,21 +107,9 @@ func (w *watcher) lines() []string {
 
 // rate gives "copied 120 of 412 MB, 41.3 MB/s".
 func rate(what string, n, of int64, took time.Duration) string {
-	s := fmt.Sprintf("%s %s of %s", what, size(min(n, of)), size(of))
+	s := fmt.Sprintf("%s %s of %s", what, text.Bytes(min(n, of)), text.Bytes(of))
 	if n >= of {
-		s = what + " " + size(of)
+		s = what + " " + text.Bytes(of)
 	}
-	return s + fmt.Sprintf(", %s/s", size(int64(float64(n)/max(took.Seconds(), 0.001))))
-}
-
-func size(n int64) string {
-	switch {
-	case n < 1e3:
-		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1e9:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+	return s + fmt.Sprintf(", %s/s", text.Bytes(int64(float64(n)/max(took.Seconds(), 0.001))))
 }

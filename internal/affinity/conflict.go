@@ -55,8 +55,8 @@ func reachable(s pod.Spec, images []Image, common, cluster platform.List) error 
 	if len(images) > 0 {
 		line = images[0].Container.Line
 	}
-	return exit.Impossiblef("line %d: no node of the cluster, which has %s, can run all of its images: %s", line, cluster, inWords(images)).
-		Hint("build the images for a platform of the cluster, or deploy to another one").At("", line, 0)
+	return exit.Impossiblef("no node of the cluster, which has %s, can run all of its images: %s", cluster, inWords(images)).OnLine(line, 0).
+		Hint("build the images for a platform of the cluster, or deploy to another one")
 }
 
 // allows reports whether the rules on platforms among rs let a node pass.
@@ -102,8 +102,8 @@ func explain(err error, images []Image, common platform.List) error {
 	if !errors.As(err, &c) {
 		return err
 	}
-	return exit.Impossiblef("line %d: %s leaves no node that can run its images, which need %s: %s", c.rule.Line, c, common, inWords(images)).
-		Hint("change that rule, or build the image for the platform it asks for").At("", c.rule.Line, 0)
+	return exit.Impossiblef("%s leaves no node that can run its images, which need %s: %s", c, common, inWords(images)).OnLine(c.rule.Line, 0).
+		Hint("change that rule, or build the image for the platform it asks for")
 }
 
 func describe(r pod.Requirement) string {

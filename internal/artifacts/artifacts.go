@@ -1,7 +1,3 @@
-// Package artifacts reads and writes the file that says what was built. The
-// format is that of Skaffold's --build-artifacts, as polyarch extends it:
-//
-//	{"builds":[{"imageName":"hello","tag":"repo/hello:v1@sha256:…","platforms":["linux/amd64","linux/arm64"]}]}
 package artifacts
 
 import (
@@ -13,6 +9,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // A File lists the images that were built.
@@ -32,9 +29,12 @@ func Parse(name string, b []byte) (File, error) {
 	var f File
 	dec := json.NewDecoder(bytes.NewReader(b))
 	if err := dec.Decode(&f); err != nil {
-		line := 1 + bytes.Count(b[:min(offset(err, dec), len(b))], []byte("\n"))
-		return File{}, exit.Failf("reading %s: line %d: %w", name, line, err).At(name, line, 0).
-			Hint(`an artifacts file is JSON: {"builds":[{"imageName":"app","tag":"repo/app:v1@sha256:…","platforms":["linux/amd64"]}]}`)
+		line := text.JSONLine(b, err)
+		if line == 0 { // of platform.Platform
+			line = 1 + bytes.Count(b[:dec.InputOffset()], []byte("\n"))
+		}
+		return File{}, exit.InFile(name, exit.Failf("%w", err).OnLine(line, 0).
+			Hint(`an artifacts file is JSON: {"builds":[{"imageName":"app","tag":"repo/app:v1@sha256:…","platforms":["linux/amd64"]}]}`))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return File{}, exit.Failf("reading %s: there is more after the JSON document", name).At(name, 0, 0)
@@ -48,23 +48,11 @@ func Parse(name string, b []byte) (File, error) {
 	return f, nil
 }
 
-// Marshal gives the file's content.
+// Marshal returns the file's content.
 func (f File) Marshal() []byte {
 	b, err := json.MarshalIndent(f, "", "  ")
 	if err != nil { // strings always can
 		panic(fmt.Sprintf("marshalling artifacts: %v", err))
 	}
 	return append(b, '\n')
-}
-
-func offset(err error, dec *json.Decoder) int {
-	var syntax *json.SyntaxError
-	var typ *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return int(syntax.Offset)
-	case errors.As(err, &typ):
-		return int(typ.Offset)
-	}
-	return int(dec.InputOffset())
 }

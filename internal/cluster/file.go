@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // A File is nodes as `kubectl get nodes -o json` or `-o yaml` prints them.
@@ -44,10 +46,9 @@ func (f *File) Survey(_ context.Context, q Query) (*Survey, error) {
 	t := newTally(q.Filter)
 	if err := readNodes(r, t.add); err != nil {
 		e := exit.Failf("reading %s: %w", f.Name(), cause(err)).Hint("write the file with: kubectl get nodes -o json > nodes.json")
-		var s *json.SyntaxError
-		if errors.As(err, &s) && f.Path != "-" {
-			if line := lineAt(f.Path, s.Offset); line > 0 {
-				e.Err = fmt.Errorf("reading %s: line %d: %w", f.Name(), line, s)
+		if at, ok := text.JSONOffset(err, math.MaxInt64); ok && f.Path != "-" {
+			if line := lineAt(f.Path, at); line > 0 {
+				e.Err = fmt.Errorf("reading %s: line %d: %w", f.Name(), line, cause(err))
 				e.At(f.Path, line, 0)
 			}
 		}

@@ -1,9 +1,7 @@
-// Package exit holds the errors that decide with which code a program ends.
-// It depends on the standard library alone, so that every package can say
-// what kind of failure it met.
 package exit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -46,6 +44,24 @@ func (e *Error) At(file string, line, column int) *Error {
 	return e
 }
 
+// OnLine puts the line of a user's file before the message, sets it as the
+// place, and returns e. InFile adds the file's name, where it is known.
+func (e *Error) OnLine(line, column int) *Error {
+	e.Err = fmt.Errorf("line %d: %w", line, e.Err)
+	e.Line, e.Column = line, column
+	return e
+}
+
+// InFile is "reading FILE: err"; a place in err that has no file yet is in
+// this one.
+func InFile(file string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.File == "" && e.Line > 0 {
+		e.File = file
+	}
+	return fmt.Errorf("reading %s: %w", file, err)
+}
+
 // Failf, Usagef, Impossiblef, Deniedf and Unreachablef make an *Error of their
 // code with fmt.Errorf's message.
 func Failf(format string, args ...any) *Error { return newf(Failed, format, args) }
@@ -66,7 +82,20 @@ func newf(c Code, format string, args []any) *Error {
 	return &Error{Code: c, Err: fmt.Errorf(format, args...)}
 }
 
-// CodeOf gives the code of err: that of the outermost *Error in its chain,
+// Ended returns why ctx ended, rather than what that broke: the cause it was
+// cancelled for, or that the time limit was reached, with err as the last
+// error. It returns err as it is while ctx has not ended.
+func Ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return fmt.Errorf("the time limit was reached; the last error: %w", err)
+}
+
+// CodeOf returns the code of err: that of the outermost *Error in its chain,
 // Failed if there is none, OK for nil.
 func CodeOf(err error) Code {
 	if err == nil {
@@ -79,7 +108,7 @@ func CodeOf(err error) Code {
 	return Failed
 }
 
-// HintsOf gives the hints of every *Error in err's chain, the outermost
+// HintsOf returns the hints of every *Error in err's chain, the outermost
 // first; of joined errors too.
 func HintsOf(err error) []string {
 	var hints []string
@@ -87,7 +116,7 @@ func HintsOf(err error) []string {
 	return hints
 }
 
-// PlaceOf gives the first *Error in err's chain that names a file, or nil.
+// PlaceOf returns the first *Error in err's chain that names a file, or nil.
 func PlaceOf(err error) *Error {
 	var place *Error
 	walk(err, func(e *Error) {

@@ -1,6 +1,7 @@
 package exit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -24,5 +25,36 @@ func TestError(t *testing.T) {
 	}
 	if p := PlaceOf(both); p == nil || p.File != "a.yaml" || p.Line != 3 || p.Column != 7 {
 		t.Errorf("place %+v", p)
+	}
+}
+
+func TestOnLine(t *testing.T) {
+	err := InFile("a.yaml", fmt.Errorf("checking: %w", Usagef("%q is wrong", "x").OnLine(3, 7)))
+	if err.Error() != `reading a.yaml: checking: line 3: "x" is wrong` || CodeOf(err) != Usage {
+		t.Error(err)
+	}
+	if p := PlaceOf(err); p == nil || p.File != "a.yaml" || p.Line != 3 || p.Column != 7 {
+		t.Errorf("%+v", p)
+	}
+	if err := InFile("b.yaml", InFile("a.yaml", Failf("x").OnLine(1, 0))); PlaceOf(err).File != "a.yaml" {
+		t.Error("the outer file won")
+	}
+}
+
+func TestEnded(t *testing.T) {
+	broke := errors.New("EOF")
+	if err := Ended(context.Background(), broke); err != broke {
+		t.Error(err)
+	}
+	why := errors.New("a signal")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	if cancel(why); Ended(ctx, broke) != why || Ended(ctx, nil) != nil {
+		t.Error(Ended(ctx, broke))
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 0)
+	defer stop()
+	<-ctx.Done()
+	if err := Ended(ctx, broke); !errors.Is(err, broke) || err.Error() != "the time limit was reached; the last error: EOF" {
+		t.Error(err)
 	}
 }

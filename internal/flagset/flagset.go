@@ -70,6 +70,12 @@ func (s *Set) Duration(p *time.Duration, name string, value time.Duration, usage
 	s.add(name)
 }
 
+// Timeout defines a flag for a time that must be more than zero.
+func (s *Set) Timeout(p *time.Duration, name string, value time.Duration, usage string) {
+	*p = value
+	s.Var((*timeout)(p), name, usage)
+}
+
 // Var defines a flag of another type.
 func (s *Set) Var(v flag.Value, name, usage string) {
 	s.flags.Var(v, name, usage)
@@ -286,4 +292,20 @@ func (c *choice) Set(s string) error {
 	}
 	last := len(c.words) - 1
 	return fmt.Errorf("it takes %s or %s", strings.Join(c.words[:last], ", "), c.words[last])
+}
+
+type timeout time.Duration
+
+func (t *timeout) String() string { return time.Duration(*t).String() }
+
+func (t *timeout) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 90s or 5m", s)
+	}
+	if d <= 0 {
+		return fmt.Errorf("it must be more than 0, and is %s", s)
+	}
+	*t = timeout(d)
+	return nil
 }

@@ -2,8 +2,6 @@ package index
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // maxSources bounds a list of sources, in bytes.
@@ -78,11 +77,7 @@ func jsonSources(b []byte, name string, repo registry.Repository) ([]Source, err
 	var doc any
 	if err := decode(b, &doc); err != nil {
 		e := exit.Failf("reading sources from %s: it is no JSON: %w", name, err)
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			e.At(name, 1+bytes.Count(b[:min(int(syntax.Offset), len(b))], []byte("\n")), 0)
-		}
-		return nil, e
+		return nil, e.At(name, text.JSONLine(b, err), 0)
 	}
 	var sources []Source
 	seen := map[string]bool{}

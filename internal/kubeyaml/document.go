@@ -113,7 +113,7 @@ const fewKeys = 16
 // its key.
 func (d *Document) sound(m *node) error {
 	if at := m.content(d.chunk.Bytes); m.flow && bytes.HasPrefix(d.chunk.Bytes[at:], []byte("{{")) {
-		return template(d.chunk, exit.Failf("line %d: {{ is not a value", m.line).At("", m.line, m.col))
+		return template(d.chunk, exit.Failf("{{ is not a value").OnLine(m.line, m.col))
 	}
 	var seen map[string]bool
 	if len(m.keys) > fewKeys {
@@ -130,7 +130,7 @@ func (d *Document) sound(m *node) error {
 			seen[k.value] = true
 		}
 		if twice {
-			return exit.Failf("line %d: the key %q appears twice in one mapping", k.line, k.value).At("", k.line, k.col).
+			return exit.Failf("the key %q appears twice in one mapping", k.value).OnLine(k.line, k.col).
 				Hint("remove one of them; the API server refuses such a document")
 		}
 	}
@@ -160,10 +160,10 @@ func refuse(c Chunk) error {
 	}
 	switch {
 	case bytes.IndexByte(c.Bytes, 0) >= 0:
-		return exit.Failf("line %d: it holds a NUL byte, so it is not UTF-8 text", c.Line).At("", c.Line, 0).Hint("save it as UTF-8")
+		return exit.Failf("it holds a NUL byte, so it is not UTF-8 text").OnLine(c.Line, 0).Hint("save it as UTF-8")
 	case i >= 0:
 		line := c.Line + bytes.Count(c.Bytes[:i+1], []byte("\n"))
-		return exit.Failf("line %d: it starts with a byte order mark, which would become part of the first key", line).At("", line, 0).
+		return exit.Failf("it starts with a byte order mark, which would become part of the first key").OnLine(line, 0).
 			Hint("remove the mark; it may stand at the start of a file only")
 	}
 	return nil
@@ -188,7 +188,7 @@ func (d *Document) find(obj *node, depth int) error {
 	apiVersion, kind := obj.text("apiVersion"), obj.text("kind")
 	if _, items := obj.get("items"); items != nil && strings.HasSuffix(kind, "List") {
 		if depth == maxLists {
-			return exit.Failf("line %d: lists are nested more than %d deep", obj.line, maxLists).At("", obj.line, 0)
+			return exit.Failf("lists are nested more than %d deep", maxLists).OnLine(obj.line, 0)
 		}
 		for _, item := range items.resolve().kids {
 			if err := d.find(item, depth+1); err != nil {
@@ -238,7 +238,7 @@ func (d *Document) descend(obj, at, parent *node, path []string, done string) er
 
 func (d *Document) workload(obj, spec, parent *node, path string) error {
 	if spec.kind != mapping {
-		return exit.Failf("line %d: %s is not a mapping", spec.line, path).At("", spec.line, spec.col)
+		return exit.Failf("%s is not a mapping", path).OnLine(spec.line, spec.col)
 	}
 	w := &Workload{APIVersion: obj.text("apiVersion"), Kind: obj.text("kind"), Line: obj.line, doc: d, path: path, obj: obj, pod: spec}
 	if _, meta := obj.get("metadata"); meta != nil {
@@ -286,7 +286,7 @@ func (d *Document) Edits() ([]Edit, error) {
 	slices.SortStableFunc(d.edits, func(a, b Edit) int { return a.At - b.At })
 	for _, e := range d.edits {
 		if r := d.shared[e]; r != nil && r.times+d.replaced[r.node] != r.node.uses {
-			return nil, exit.Failf("line %d: what has to change here is repeated elsewhere by an alias", r.node.line).At("", r.node.line, r.node.col).
+			return nil, exit.Failf("what has to change here is repeated elsewhere by an alias").OnLine(r.node.line, r.node.col).
 				Hint("write it out instead of using an anchor and an alias")
 		}
 	}

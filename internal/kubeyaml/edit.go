@@ -55,7 +55,7 @@ func (w *Workload) Tolerations(ts []pod.Toleration) error {
 func (w *Workload) SetImage(i int, ref string) error {
 	n := w.images[i]
 	if !reference.MatchString(ref) {
-		return exit.Failf("line %d: %q is not an image reference", n.line, ref)
+		return exit.Failf("%q is not an image reference", ref).OnLine(n.line, 0)
 	}
 	src := w.doc.chunk.Bytes
 	if n.alias != nil {
@@ -71,7 +71,7 @@ func (w *Workload) SetImage(i int, ref string) error {
 		start++
 	}
 	if n.encoded || !bytes.HasPrefix(src[start:], []byte(n.value)) {
-		return exit.Failf("line %d: the image %s is written over several lines, or with escapes", n.line, n.str()).At("", n.line, n.col).
+		return exit.Failf("the image %s is written over several lines, or with escapes", n.str()).OnLine(n.line, n.col).
 			Hint("write it out on one line")
 	}
 	w.doc.edit(n, start, len(n.value), ref)
@@ -109,7 +109,7 @@ func (w *Workload) set(m, k, null *node, e entry) error {
 		return w.insertEntry(m, e)
 	}
 	if own, _ := m.own(e.key); own == nil {
-		return exit.Failf("line %d: %s is null by a merge key", k.line, e.key).At("", k.line, k.col).Hint("write it out")
+		return exit.Failf("%s is null by a merge key", e.key).OnLine(k.line, k.col).Hint("write it out")
 	}
 	return w.fill(m, k, null, e.value)
 }
@@ -180,7 +180,7 @@ func (w *Workload) insertItems(seq *node, l list) error {
 // fill returns a value to a key that has none, or null.
 func (w *Workload) fill(m, k, null *node, v any) error {
 	if null.alias != nil || null.anchored {
-		return exit.Failf("line %d: %s is null by an anchor, an alias or a tag", k.line, k.value).At("", k.line, k.col).
+		return exit.Failf("%s is null by an anchor, an alias or a tag", k.value).OnLine(k.line, k.col).
 			Hint("write it out, or remove the key")
 	}
 	src := w.doc.chunk.Bytes

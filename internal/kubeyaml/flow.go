@@ -125,7 +125,7 @@ func (w *Workload) flowInsert(n *node, open int, empty bool, f flowStyle, render
 // flowFill puts a value in the place of a null that is written out.
 func (w *Workload) flowFill(m, null *node, v any) error {
 	if null.value == "" {
-		return exit.Failf("line %d: a key without a value has to get one", null.line).At("", null.line, null.col).
+		return exit.Failf("a key without a value has to get one").OnLine(null.line, null.col).
 			Hint("remove the key, or give it the value null")
 	}
 	f := w.flowStyleOf(m)

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // startsJSON returns the offset of a chunk's first brace, behind a byte order
@@ -30,15 +31,15 @@ func parseJSON(c Chunk, from int) ([]*node, error) {
 		}
 	}
 	if err != nil {
-		p.position(min(from+int(p.dec.InputOffset()), len(c.Bytes)))
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			p.position(min(from+int(syntax.Offset), len(c.Bytes)))
+		at, ok := text.JSONOffset(err, int64(len(c.Bytes)-from))
+		if !ok {
+			at = p.dec.InputOffset()
 		}
+		p.position(min(from+int(at), len(c.Bytes)))
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errors.New("the JSON document ends too early")
 		}
-		return nil, exit.Failf("line %d: %w", p.line, err).At("", p.line, 0)
+		return nil, exit.Failf("%w", err).OnLine(p.line, 0)
 	}
 	return []*node{root}, nil
 }

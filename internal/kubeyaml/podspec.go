@@ -61,7 +61,7 @@ type reader struct{ err error }
 
 func (r *reader) fail(n *node, path, want string) {
 	if r.err == nil {
-		r.err = exit.Failf("line %d: %s is not a %s", n.line, path, want).At("", n.line, n.col)
+		r.err = exit.Failf("%s is not a %s", path, want).OnLine(n.line, n.col)
 	}
 }
 

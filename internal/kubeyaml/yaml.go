@@ -121,12 +121,12 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 func yamlError(c Chunk, err error) error {
 	m := yamlLine.FindStringSubmatch(err.Error())
 	if m == nil {
-		return exit.Failf("line %d: %w", c.Line, err).At("", c.Line, 0)
+		return exit.Failf("%w", err).OnLine(c.Line, 0)
 	}
 	n, _ := strconv.Atoi(m[1])
 	if strings.HasPrefix(m[2], "did not find expected") || n == 0 {
 		n++
 	}
 	line := c.Line + n - 1
-	return exit.Failf("line %d: %s", line, m[2]).At("", line, 0)
+	return exit.Failf("%s", m[2]).OnLine(line, 0)
 }

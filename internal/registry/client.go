@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/retry"
 )
 
@@ -200,16 +201,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 	}
 }
 
-// ended says why a context ended, rather than what that broke.
-func (c *Client) ended(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil {
-		return err
-	}
-	if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
-		return cause
-	}
-	return fmt.Errorf("the time limit was reached; the last error: %w", err)
-}
+func (c *Client) ended(ctx context.Context, err error) error { return exit.Ended(ctx, err) }
 
 // try sends r once, and once more for each challenge that can be met.
 func (c *Client) try(ctx context.Context, r request) error {
