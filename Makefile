@@ -3,7 +3,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 BINARIES := detect-arch stitch-index inject-affinity
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
+# A tree that make prepare has made a release has its version.
+VERSION  ?= $(shell grep -x 'v.*' actions/version || git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 COMMIT   ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X github.com/polyarch/polyarch/internal/command.Version=$(VERSION) -X github.com/polyarch/polyarch/internal/command.Commit=$(COMMIT)
 
@@ -65,10 +66,8 @@ prepare: ## VERSION=v1.2.3: make this tree that release, for one commit and its 
 	@hack/prepare.sh $(VERSION)
 
 .PHONY: release
-release: ## VERSION=v1.2.3: freeze it in the YAML; archives, checksums, Tekton bundle into dist/
-	@hack/freeze.sh $(VERSION)
-	@go run ./hack/release --version $(VERSION) --ldflags '$(LDFLAGS)'
-	@go run ./hack/bundle --out dist/polyarch_$(VERSION)_tekton_bundle.tar
+release: ## archives, packages, SBOMs, manifests, Tekton bundle and checksums of them all into dist/
+	@hack/release.sh $(VERSION)
 
 .PHONY: clean
 clean: ## remove what the other targets made

@@ -16,11 +16,10 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
 	"github.com/polyarch/polyarch/hack/image"
+	"github.com/polyarch/polyarch/hack/spdx"
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/platform"
 )
-
-const source = "https://github.com/polyarch/polyarch"
 
 func main() {
 	if err := run(os.Args[1:], os.Getenv); err != nil {
@@ -56,7 +55,7 @@ func run(args []string, getenv func(string) string) error {
 			Env:        []string{"PATH=/usr/local/bin", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"},
 			Labels: map[string]string{
 				"org.opencontainers.image.title":    name,
-				"org.opencontainers.image.source":   source,
+				"org.opencontainers.image.source":   spdx.Source,
 				"org.opencontainers.image.licenses": "Apache-2.0",
 				"org.opencontainers.image.version":  command.Version,
 				"org.opencontainers.image.revision": command.Commit,

@@ -64,7 +64,7 @@ func furnish(ctx context.Context, dir string) (*lab, error) {
 	l := &lab{command: filepath.Join(dir, "demo") + " build"}
 	dist := filepath.Join(dir, "releases", version)
 	for _, argv := range [][]string{
-		{"go", "run", "./hack/release", "--version", version, "--platform", runtime.GOOS + "/" + runtime.GOARCH, "--out", dist},
+		{"hack/release.sh", version, dist, runtime.GOOS + "_" + runtime.GOARCH},
 		{"go", "build", "-o", filepath.Join(dir, "demo"), "./hack/demo"},
 	} {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
