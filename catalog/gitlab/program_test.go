@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -143,6 +144,39 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+// trust is the variable that has curl trust a server.
+func trust(t *testing.T, server *httptest.Server) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return "CURL_CA_BUNDLE=" + path
+}
+
+// A runner of each platform that has an image asks for the archive of its own.
+func TestReleaseForEveryPlatform(t *testing.T) {
+	for machine, arch := range map[string]string{
+		"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armv7", "armv8l": "armv7", "ppc64le": "ppc64le", "riscv64": "riscv64", "s390x": "s390x",
+	} {
+		bin := t.TempDir()
+		uname := "#!/bin/sh\n[ \"$1\" = -m ] && echo " + machine + " || echo Linux\n"
+		if err := os.WriteFile(filepath.Join(bin, "uname"), []byte(uname), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+		got := job(t, t.TempDir(), "POLYARCH_VERSION=v1.2.3", "POLYARCH_RELEASES="+server.URL, trust(t, server), "PATH="+bin+":"+os.Getenv("PATH"))
+		if want := "no checksum for polyarch_v1.2.3_linux_" + arch + ".tar.gz"; !strings.Contains(got.errors, want) {
+			t.Errorf("%s: %+v", machine, got)
+		}
+		server.Close()
+	}
+	got := job(t, t.TempDir(), "POLYARCH_VERSION=v1.2.3", "POLYARCH_RELEASES=http://127.0.0.1:1")
+	if got.code != 1 || !strings.Contains(got.errors, "http://127.0.0.1:1 is not https") {
+		t.Errorf("plain HTTP: %+v", got)
+	}
+}
+
 func TestRelease(t *testing.T) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -165,7 +199,7 @@ func TestRelease(t *testing.T) {
 		"no archive":     {"v1.2.3", sum, nil, archive + " cannot be fetched"},
 		"no release":     {"dev", sum, b.Bytes(), `"dev" is no release`},
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case r.URL.Path == "/v1.2.3/checksums.txt":
 				fmt.Fprint(w, c.sums)
@@ -177,7 +211,7 @@ func TestRelease(t *testing.T) {
 		}))
 		temp := t.TempDir()
 		for range 2 {
-			got := job(t, t.TempDir(), "XDG_CACHE_HOME="+temp, "POLYARCH_VERSION="+c.version, "POLYARCH_RELEASES="+server.URL+"/", "POLYARCH_FLAG_X=y")
+			got := job(t, t.TempDir(), "XDG_CACHE_HOME="+temp, "POLYARCH_VERSION="+c.version, "POLYARCH_RELEASES="+server.URL+"/", trust(t, server), "POLYARCH_FLAG_X=y")
 			if c.want == "" {
 				if d := cmp.Diff(result{0, "[--x=y]\n", ""}, got, cmp.AllowUnexported(result{})); d != "" {
 					t.Errorf("%s: %s", name, d)

@@ -3,6 +3,7 @@ package ci
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -29,9 +30,10 @@ const version = "v0.0.0-e2e"
 
 // A lab is what all tests of this package share.
 type lab struct {
-	registry string // HOST:PORT
-	releases string // URL
-	command  string // the build command: the demo's cross-compiler
+	registry  string // HOST:PORT
+	releases  string // URL
+	authority string // a file with the certificate of that server
+	command   string // the build command: the demo's cross-compiler
 }
 
 var shared *lab
@@ -84,7 +86,11 @@ func furnish(ctx context.Context, dir string) (*lab, error) {
 	}
 	f.WriteString("x")
 	f.Close()
-	l.releases = httptest.NewServer(http.FileServer(http.Dir(filepath.Join(dir, "releases")))).URL
+	server := httptest.NewTLSServer(http.FileServer(http.Dir(filepath.Join(dir, "releases"))))
+	l.releases, l.authority = server.URL, filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(l.authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
+		return nil, err
+	}
 	return l, l.startRegistry(dir)
 }
 
@@ -183,7 +189,7 @@ func (p *project) run(t *testing.T, env []string, program string, args ...string
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "LANG=C.UTF-8", "CGO_ENABLED=0", "GOFLAGS=-mod=mod"}, goCaches(t)...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "LANG=C.UTF-8", "CURL_CA_BUNDLE=" + shared.authority, "CGO_ENABLED=0", "GOFLAGS=-mod=mod"}, goCaches(t)...)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
