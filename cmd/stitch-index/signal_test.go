@@ -91,3 +91,35 @@ func TestSIGTERMAtEveryRequest(t *testing.T) {
 		}
 	}
 }
+
+// Whatever signal ends the program, its builds end with it, and its folder goes.
+func TestSignalsEndBuilds(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "stitch-index")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	for sig, code := range map[syscall.Signal]int{syscall.SIGHUP: 129, syscall.SIGINT: 130, syscall.SIGQUIT: 131, syscall.SIGTERM: 143} {
+		dir, tmp := t.TempDir(), t.TempDir()
+		started, ended := filepath.Join(dir, "started"), filepath.Join(dir, "ended")
+		cmd := exec.Command(program, "--image", "127.0.0.1:1/app", "--tag", "v1", "--platform", "linux/arm64", "--", "sh", "-c",
+			`trap 'touch "$1"; exit 1' TERM; touch "$0"; while :; do sleep 0.05; done`, started, ended)
+		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for range 6000 { // a minute, for a slow machine
+			if _, err := os.Stat(started); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		cmd.Process.Signal(sig)
+		cmd.Wait()
+		left, _ := os.ReadDir(tmp)
+		if _, err := os.Stat(ended); err != nil || cmd.ProcessState.ExitCode() != code || len(left) > 0 {
+			t.Errorf("%s: exit code %d, the build ended: %v, left %v\n%s", sig, cmd.ProcessState.ExitCode(), err == nil, left, stderr.String())
+		}
+	}
+}

@@ -6,6 +6,7 @@
 package builder
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,6 +125,9 @@ type Step struct {
 	Argv []string
 	Dir  string   // empty: the current one
 	Env  []string // NAME=VALUE, added to the environment
+	// Hidden are the words of Argv that hold a value of the environment, which
+	// the tool takes in no other way.
+	Hidden []string
 }
 
 // A Pushed is what a tool reports of its work. The registry's own answer is
@@ -245,6 +249,13 @@ func (b Builder) check(r Request) error {
 			}
 		}
 		return exit.Usagef("flag --output: the builder %s can only push to a registry", b.Name).Hint("%s leave an image in a layout", strings.Join(can, ", "))
+	}
+	for o, values := range map[Option][]string{Target: {r.Target}, PlatformTarget: slices.Collect(maps.Values(r.PlatformTargets))} {
+		for _, v := range values {
+			if strings.HasPrefix(v, "-") { // some tools would take it for an option of theirs
+				return exit.Usagef("flag --%s: %q begins with -", o, v).Hint("options of %s itself go into --builder-arg", b.Name)
+			}
+		}
 	}
 	if o := b.lacks(r); o != "" {
 		e := exit.Usagef("flag --%s: the builder %s has no such option", o, b.Name)

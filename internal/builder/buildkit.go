@@ -53,11 +53,14 @@ func buildkit() Builder {
 			if r.Target != "" {
 				argv = append(argv, "--opt", "target="+r.Target)
 			}
+			var hidden []string
 			for _, a := range r.BuildArgs {
+				word := "build-arg:" + a
 				if !strings.Contains(a, "=") {
-					a += "=" + r.Host.Getenv(a)
+					word += "=" + r.Host.Getenv(a)
+					hidden = append(hidden, word)
 				}
-				argv = append(argv, "--opt", "build-arg:"+a)
+				argv = append(argv, "--opt", word)
 			}
 			for _, l := range r.Labels {
 				argv = append(argv, "--opt", "label:"+l)
@@ -66,7 +69,7 @@ func buildkit() Builder {
 			argv = append(argv, each("--import-cache", registryCache(leg.cache(r.CacheFrom)))...)
 			argv = append(argv, each("--export-cache", registryCache(leg.cache(r.CacheTo)))...)
 			return Build{
-				Steps:   []Step{{Argv: append(argv, r.Args...)}},
+				Steps:   []Step{{Argv: append(argv, r.Args...), Hidden: hidden}},
 				Collect: r.collect(leg, digestInMetadata(metadata)),
 			}, nil
 		},

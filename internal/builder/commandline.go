@@ -2,21 +2,53 @@ package builder
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
 var (
-	plainWord  = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-	secretName = regexp.MustCompile(`(?i)^((?:--?[a-z-]+=|build-arg:)?[a-z0-9_]*(?:token|secret|passw|credential|apikey|api_key|private_key)[a-z0-9_]*=).+`)
+	plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+	// NAME=…, --flag=NAME=…, build-arg:NAME=…
+	secretName = regexp.MustCompile(`(?i)^((?:--?[a-z-]+=|build-arg:)?[a-z0-9_.-]*` + namesSecret + `=).+`)
+	// type=s3,secret_access_key=…,region=…
+	secretField = regexp.MustCompile(`(?i)([,;&?][a-z0-9_.-]*` + namesSecret + `=)[^,;&]+`)
+	// https://user:password@host, https://token@host
+	secretInURL = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://[^/\s:@]*:|(?:https?|git|ssh|ftp)://)[^/\s@]+@`)
+	// a header that the user's own command sends
+	secretInHeader = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization:\s*(?:[a-z]+\s+)?)\S.*`)
+	// --password VALUE, as two words; --secret names a mount, and no value
+	secretFlag = regexp.MustCompile(`(?i)^--?[a-z0-9-]*(?:token|passw|passphrase|credential|api-?key|access-?key)[a-z0-9-]*$`)
 )
 
-// CommandLine gives a step as a shell takes it. The values of arguments whose
-// names speak of a secret are left out: a log is read by more people than a
-// build argument is meant for.
+// namesSecret is part of a name whose value is a secret. PAT is a word of its
+// own: PATH is not one.
+const namesSecret = `(?:[a-z0-9_.-]*(?:token|secret|passw|passphrase|credential|key|auth)[a-z0-9_.-]*|(?:[a-z0-9_.-]*[_.-])?pat(?:[_.-][a-z0-9_.-]*)?)`
+
+const hidden = "***"
+
+// CommandLine returns a step as a shell takes it. The values of arguments whose
+// names speak of a secret, and credentials in URLs and headers, are left out,
+// and so is what s.Hidden lists: more people read a log than a build argument
+// is meant for.
 func (s Step) CommandLine() string {
 	words := make([]string, len(s.Argv))
 	for i, w := range s.Argv {
-		words[i] = quote(secretName.ReplaceAllString(w, "${1}***"))
+		if i > 0 && secretFlag.MatchString(s.Argv[i-1]) && !strings.HasPrefix(w, "-") {
+			words[i] = quote(hidden)
+			continue
+		}
+		if slices.Contains(s.Hidden, w) {
+			name, _, _ := strings.Cut(w, "=")
+			w = name + "=" + hidden
+		}
+		if _, value, _ := strings.Cut(w, "="); value != "true" && value != "false" {
+			w = secretName.ReplaceAllString(w, "${1}"+hidden)
+		}
+		w = secretField.ReplaceAllString(w, "${1}"+hidden)
+		w = secretInURL.ReplaceAllString(w, "${1}"+hidden+"@")
+		w = secretInHeader.ReplaceAllString(w, "${1}"+hidden)
+		words[i] = quote(w)
 	}
 	return strings.Join(words, " ")
 }

@@ -338,6 +338,7 @@ func TestWhatBuildersRefuse(t *testing.T) {
 		want    string
 	}{
 		"an option it lacks":       {"ko", func(r *Request) { r.BuildArgs = []string{"A=b"} }, "flag --build-arg: the builder ko has no such option"},
+		"an option as a value":     {"ko", func(r *Request) { r.Target = "--local" }, `flag --target: "--local" begins with -`},
 		"no Dockerfile":            {"docker", func(r *Request) { r.Context = "/empty" }, "building with docker: there is no Dockerfile in /empty"},
 		"a variant":                {"jib-gradle", func(r *Request) { r.Platforms = list(t, "arm/v7") }, "building linux/arm/v7 with jib-gradle: jib knows no variants of an architecture"},
 		"no label":                 {"bazel", func(r *Request) {}, `flag --target: bazel needs the label of an image in this workspace, and "" is none`},

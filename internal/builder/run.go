@@ -137,6 +137,8 @@ func run(ctx context.Context, s Step, environ []string, out *lines) error {
 	c.Env = append(append([]string{}, environ...), s.Env...)
 	c.Stdout, c.Stderr = out, out
 	c.WaitDelay = time.Second // a daemon that the command left behind may hold its output open
+	runtime.LockOSThread()    // see ownGroup
+	defer runtime.UnlockOSThread()
 	ownGroup(c)
 	if err := c.Start(); err != nil {
 		return err

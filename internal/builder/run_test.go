@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -273,9 +276,72 @@ func TestLines(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
-	s := Step{Argv: []string{"docker", "build", "--build-arg", "NPM_TOKEN=abc", "--build-arg=db_password=x y", "--build-arg", "VERSION=1 2", "--opt", "build-arg:API_KEY=k", "it's", ""}}
-	want := `docker build --build-arg 'NPM_TOKEN=***' '--build-arg=db_password=***' --build-arg 'VERSION=1 2' --opt 'build-arg:API_KEY=***' 'it'\''s' ''`
-	if d := cmp.Diff(want, s.CommandLine()); d != "" {
-		t.Error(d)
+	for want, argv := range map[string][]string{
+		`docker build --build-arg 'NPM_TOKEN=***' '--build-arg=db_password=***' --build-arg 'VERSION=1 2'`: {"docker", "build", "--build-arg", "NPM_TOKEN=abc", "--build-arg=db_password=x y", "--build-arg", "VERSION=1 2"},
+		`--opt 'build-arg:API_KEY=***' 'it'\''s' ''`:                                                       {"--opt", "build-arg:API_KEY=k", "it's", ""},
+		`'GITHUB_PAT=***' 'PAT=***' 'MY_PAT_2=***' PATH=/bin PATTERN=x SPATIAL=1`:                          {"GITHUB_PAT=ghp_1", "PAT=x", "MY_PAT_2=x", "PATH=/bin", "PATTERN=x", "SPATIAL=1"},
+		`'SSH_KEY=***' 'NPM_AUTH=***' 'x.authToken=***' 'SIGNING_KEY_ID=***'`:                              {"SSH_KEY=k", "NPM_AUTH=a", "x.authToken=t", "SIGNING_KEY_ID=1"},
+		`--cache-to 'type=s3,region=eu,access_key_id=***,secret_access_key=***,mode=max'`:                  {"--cache-to", "type=s3,region=eu,access_key_id=AKIA,secret_access_key=s3cr3t/+,mode=max"},
+		`'--cache-from=type=azblob,secret_access_key=***'`:                                                 {"--cache-from=type=azblob,secret_access_key=a=="},
+		`'https://***@github.com/x' 'https://me:***@proxy:3128' 'HTTP_PROXY=http://me:***@proxy'`:          {"https://ghp_1@github.com/x", "https://me:pw@proxy:3128", "HTTP_PROXY=http://me:pw@proxy"},
+		`docker://ghcr.io/x@sha256:00 ghcr.io/x@sha256:00 git@github.com:x/y`:                              {"docker://ghcr.io/x@sha256:00", "ghcr.io/x@sha256:00", "git@github.com:x/y"},
+		`curl -H 'Authorization: Bearer ***' --password '***' --secret 'id=npm,src=/x'`:                    {"curl", "-H", "Authorization: Bearer abc", "--password", "abc", "--secret", "id=npm,src=/x"},
+	} {
+		want = strings.ReplaceAll(want, "'id=npm,src=/x'", "id=npm,src=/x")
+		if d := cmp.Diff(want, Step{Argv: argv}.CommandLine()); d != "" {
+			t.Error(d)
+		}
 	}
+	s := Step{Argv: []string{"--opt", "build-arg:FROM_ENV=hush"}, Hidden: []string{"build-arg:FROM_ENV=hush"}}
+	if got := s.CommandLine(); got != "--opt 'build-arg:FROM_ENV=***'" {
+		t.Error(got)
+	}
+}
+
+// childOf names the file that a build of TestAKilledParentLeavesNoBuild writes
+// its number to.
+const childOf = "POLYARCH_TEST_CHILD"
+
+// A parent that is killed cannot end its builds: the kernel does.
+func TestAKilledParentLeavesNoBuild(t *testing.T) {
+	if file := os.Getenv(childOf); file != "" { // the parent
+		steps := []Step{{Argv: []string{"sh", "-c", `echo $$ > "$0.new" && mv "$0.new" "$0" && exec sleep 600`, file}}}
+		Runner{Jobs: 1, Watcher: &recorder{}}.Run(context.Background(), []Leg{{Dir: t.TempDir(), Build: Build{Steps: steps}}})
+		return
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("PR_SET_PDEATHSIG is Linux's")
+	}
+	file := filepath.Join(t.TempDir(), "pid")
+	parent := exec.Command(os.Args[0], "-test.run=^TestAKilledParentLeavesNoBuild$")
+	parent.Env = append(os.Environ(), childOf+"="+file)
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer parent.Wait()
+	defer parent.Process.Kill()
+	pid := 0
+	eventually(t, "the build runs", func() bool {
+		b, _ := os.ReadFile(file)
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+		return pid > 0
+	})
+	parent.Process.Kill()
+	eventually(t, "the build is ended", func() bool {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		_, state, _ := strings.Cut(string(b), ") ")
+		return err != nil || strings.HasPrefix(state, "Z") // nobody may reap it here
+	})
+}
+
+// eventually waits a minute at most, for a slow machine.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 6000 {
+		if is() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("it never came: %s", what)
 }
