@@ -30,7 +30,8 @@ var layers = map[string][]string{
 	"internal/registry": {"internal/exit", "internal/retry", "internal/text"},
 	"internal/program":  {"internal/platform"},
 	"internal/layout":   {"internal/atomicfile", "internal/exit"},
-	"internal/index":    {"internal/exit", "internal/layout", "internal/platform", "internal/program", "internal/registry", "internal/text"},
+	"internal/image":    {"internal/exit", "internal/platform", "internal/registry"},
+	"internal/index":    {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/program", "internal/registry", "internal/text"},
 	// building
 	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},
 	"internal/artifacts": {"internal/exit", "internal/platform", "internal/text"},
@@ -38,7 +39,7 @@ var layers = map[string][]string{
 	"internal/pod":      {},
 	"internal/affinity": {"internal/exit", "internal/platform", "internal/pod"},
 	"internal/kubeyaml": {"internal/exit", "internal/pod", "internal/text"},
-	"internal/lookup":   {"internal/exit", "internal/platform", "internal/registry"},
+	"internal/lookup":   {"internal/image", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/output", "internal/text"},

@@ -23,7 +23,7 @@ import (
 // An injector turns chunks of manifests into edits.
 type injector struct {
 	images     *catalogue
-	book       *lookup.Book // nil: no registry is asked
+	book       *lookup.Cache // nil: no registry is asked
 	kinds      kubeyaml.Kinds
 	taints     []pod.Taint
 	options    affinity.Options

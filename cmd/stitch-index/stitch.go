@@ -28,6 +28,7 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 	job.Meter = &index.Meter{}
 	w := watch(env, job.Meter)
 	job.Client = c.client(env, w.logf)
+	job.Logf, job.Debugf = w.now, env.Log.Debugf
 	r, err := index.Stitch(ctx, job)
 	w.close()
 	if err != nil {

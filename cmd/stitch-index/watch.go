@@ -53,19 +53,32 @@ func watch(env *command.Env, meter *index.Meter) *watcher {
 
 // logf is for messages that come while lines change in place.
 func (w *watcher) logf(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.block == nil {
 		w.env.Log.Infof(format, args...)
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.held = append(w.held, fmt.Sprintf(format, args...))
+}
+
+// now is for a message that cannot wait: lines stop changing.
+func (w *watcher) now(format string, args ...any) {
+	w.mu.Lock()
+	if w.block != nil {
+		w.block.Stop()
+		w.block = nil
+	}
+	w.mu.Unlock()
+	w.env.Log.Infof(format, args...)
 }
 
 // close ends the display, and says what was copied.
 func (w *watcher) close() {
 	close(w.stop)
 	w.stopped.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.block != nil {
 		w.block.Stop()
 	}

@@ -7,62 +7,76 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// kept is what an older index gives to the new one.
-type kept struct {
-	images []*Image
-	others []v1.Descriptor // entries that are for no platform
+// An older index is what the first tag names before the run, of which the new
+// one keeps all that it does not replace.
+type older struct {
+	children     []*child
+	others       []v1.Descriptor // entries that no node runs
+	annotations  map[string]string
+	artifactType string
 }
 
-// readKept reads what the first tag names now. The images are not read: what
-// the older index says of them stands.
-func (s *stitching) readKept(ctx context.Context) (*kept, error) {
-	ref := s.Target.Tag(s.Tags[0])
-	m, ok, err := s.Client.Lookup(ctx, ref)
+// older reads what --append appends to. Images of an index are not read: what
+// it says of them stands.
+func (r *reader) older(ctx context.Context, j Job) (*older, error) {
+	ref := j.Target.Tag(j.Tags[0])
+	stored, ok, err := r.client.Lookup(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	k := &kept{}
 	if !ok {
-		s.note("%s does not exist yet: there is nothing to append to", ref)
-		return k, nil
+		r.note("%s does not exist yet: there is nothing to append to", ref)
+		return &older{}, nil
 	}
-	doc, err := parse(m, ref.String())
+	in := inRepository(r.client, j.Target)
+	from := r.in(in, ref.String())
+	m, err := from.Top(stored)
 	if err != nil {
 		return nil, err
 	}
-	at := remote{s.Client, s.Target}
-	if doc.MediaType.IsImage() {
-		i := &Image{Source: Source{Ref: ref.String()}, Manifest: m, place: at}
-		k.images = []*Image{i}
-		return k, s.readImage(ctx, i, doc)
-	}
-	attestations := map[string][]v1.Descriptor{}
-	for _, d := range doc.Manifests {
-		switch p := platformOf(d); {
-		case d.Annotations[referenceType] != "":
-			of := d.Annotations[referenceDigest]
-			attestations[of] = append(attestations[of], d)
-		case p == nil:
-			k.others = append(k.others, d)
-		default:
-			k.images = append(k.images, &Image{
-				Source: Source{Ref: ref.String()}, Platform: *p, Descriptor: d, place: at,
-			})
+	src := Source{Ref: ref.String()}
+	if m.MediaType.IsImage() {
+		f := &found{source: src, in: in, manifest: m}
+		if _, err := r.one(ctx, from, f); err != nil {
+			return nil, err
 		}
-	}
-	for _, i := range k.images {
-		for _, d := range attestations[i.Descriptor.Digest.String()] {
-			i.Attestations = append(i.Attestations, Attestation{Descriptor: d})
+		c, err := f.settle()
+		if err != nil {
+			return nil, err
 		}
+		return &older{children: []*child{c}}, nil
 	}
-	return k, nil
+	list, err := from.List(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	old := &older{others: list.Others, annotations: m.Annotations, artifactType: m.ArtifactType}
+	for _, e := range list.Images {
+		c := &child{Image: Image{Source: src, Descriptor: e.Listed}}
+		if e.Platform != nil {
+			c.Platform = *e.Platform
+		} else {
+			if c.Platform, err = e.Config.Platform(); err != nil {
+				return nil, err
+			}
+			c.Descriptor.MediaType = e.Manifest.MediaType
+		}
+		if p := c.Descriptor.Platform; p == nil || e.Platform == nil {
+			c.Descriptor.Platform = &v1.Platform{OS: c.Platform.OS, Architecture: c.Platform.Arch, Variant: c.Platform.Variant}
+		}
+		for _, d := range e.Attestations {
+			c.Attestations = append(c.Attestations, Attestation{Descriptor: d})
+		}
+		old.children = append(old.children, c)
+	}
+	return old, nil
 }
 
-// merge adds the kept images for whose platform there is no new one.
-func (k *kept) merge(images []*Image) []*Image {
-	all := slices.Clone(images)
-	for _, old := range k.images {
-		if !slices.ContainsFunc(images, func(i *Image) bool { return samePlatform(i, old) }) {
+// merge adds the older images for whose platform there is no new one.
+func (o *older) merge(children []*child) []*child {
+	all := slices.Clone(children)
+	for _, old := range o.children {
+		if !slices.ContainsFunc(children, func(c *child) bool { return samePlatform(c, old) }) {
 			all = append(all, old)
 		}
 	}

@@ -23,29 +23,42 @@ type Options struct {
 	OfImages map[platform.Platform]map[string]string
 }
 
-// compute makes the index of images that check has let through. The same
-// images give the same bytes, in whatever order they come.
-func compute(images []*Image, others []v1.Descriptor, o Options) (*registry.Manifest, error) {
-	images = ordered(images)
-	doc := v1.IndexManifest{SchemaVersion: 2, MediaType: o.MediaType, Manifests: []v1.Descriptor{}, Annotations: o.Annotations}
-	annotated := len(o.Annotations)+len(o.OfImages) > 0
+// A document is an image index (OCI image-spec, image-index.md), with its
+// fields in the order in which they are written.
+type document struct {
+	SchemaVersion int               `json:"schemaVersion"`
+	MediaType     types.MediaType   `json:"mediaType"`
+	ArtifactType  string            `json:"artifactType,omitempty"`
+	Manifests     []v1.Descriptor   `json:"manifests"`
+	Annotations   map[string]string `json:"annotations,omitempty"`
+}
+
+// compute makes the index of children that check has let through, with what
+// is kept of an older one. The same images give the same bytes, in whatever
+// order they come.
+func compute(children []*child, old *older, o Options) (*registry.Manifest, error) {
+	children = ordered(children)
+	doc := document{SchemaVersion: 2, MediaType: o.MediaType, ArtifactType: old.artifactType, Manifests: []v1.Descriptor{}, Annotations: merged(old.annotations, o.Annotations)}
+	annotated := len(doc.Annotations)+len(o.OfImages) > 0 || doc.ArtifactType != ""
 	if doc.MediaType == "" {
-		doc.MediaType = mediaType(images, annotated)
+		doc.MediaType = mediaType(children, annotated || len(old.others) > 0)
 	}
 	if doc.MediaType == types.DockerManifestList && annotated {
 		return nil, exit.Usagef("annotating the index: a Docker manifest list has no annotations").Hint("--format oci has them")
 	}
-	for _, i := range images {
-		doc.Manifests = append(doc.Manifests, annotate(i.Descriptor, i.Platform, o.OfImages))
+	for _, c := range children {
+		d := c.Descriptor
+		d.Annotations = merged(d.Annotations, o.OfImages[platform.Platform{}], o.OfImages[c.Platform])
+		doc.Manifests = append(doc.Manifests, d)
 	}
 	// Attestations come after all images, as BuildKit puts them: there are
 	// clients that take the first entry without looking at its platform.
-	for _, i := range images {
-		for _, a := range i.Attestations {
+	for _, c := range children {
+		for _, a := range c.Attestations {
 			doc.Manifests = append(doc.Manifests, a.Descriptor)
 		}
 	}
-	doc.Manifests = append(doc.Manifests, others...)
+	doc.Manifests = append(doc.Manifests, old.others...)
 	b, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		return nil, err
@@ -54,40 +67,42 @@ func compute(images []*Image, others []v1.Descriptor, o Options) (*registry.Mani
 	return &registry.Manifest{MediaType: doc.MediaType, Digest: digest, Bytes: b}, err
 }
 
-func annotate(d v1.Descriptor, p platform.Platform, all map[platform.Platform]map[string]string) v1.Descriptor {
-	merged := maps.Clone(d.Annotations)
-	for _, of := range []platform.Platform{{}, p} {
-		if more := all[of]; len(more) > 0 {
-			if merged == nil {
-				merged = map[string]string{}
-			}
-			maps.Copy(merged, more)
+// merged returns the union of maps, of which later ones win; nil if there is
+// nothing in them.
+func merged(all ...map[string]string) map[string]string {
+	var sum map[string]string
+	for _, m := range all {
+		if len(m) == 0 {
+			continue
 		}
+		if sum == nil {
+			sum = map[string]string{}
+		}
+		maps.Copy(sum, m)
 	}
-	d.Annotations = merged
-	return d
+	return sum
 }
 
 // mediaType is Docker's if every child is Docker's: registries refuse a
 // Docker list around OCI images, and old clients an OCI index around Docker's.
-func mediaType(images []*Image, annotated bool) types.MediaType {
-	for _, i := range images {
-		if i.Descriptor.MediaType != types.DockerManifestSchema2 || len(i.Attestations) > 0 {
+func mediaType(children []*child, more bool) types.MediaType {
+	for _, c := range children {
+		if c.Descriptor.MediaType != types.DockerManifestSchema2 || len(c.Attestations) > 0 {
 			return types.OCIImageIndex
 		}
 	}
-	if annotated {
+	if more {
 		return types.OCIImageIndex
 	}
 	return types.DockerManifestList
 }
 
-// ordered gives the images as they stand in the index. One that was named
+// ordered returns the children as they stand in the index. One that was named
 // twice stands there once.
-func ordered(images []*Image) []*Image {
-	sorted := slices.Clone(images)
+func ordered(children []*child) []*child {
+	sorted := slices.Clone(children)
 	slices.SortStableFunc(sorted, byPlatform)
-	return slices.CompactFunc(sorted, func(a, b *Image) bool {
+	return slices.CompactFunc(sorted, func(a, b *child) bool {
 		return a.Descriptor.Digest == b.Descriptor.Digest && a.Platform == b.Platform
 	})
 }

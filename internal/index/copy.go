@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/registry"
 )
@@ -17,41 +19,68 @@ import (
 // PushLayout pushes the image, or the index of images, that an OCI layout
 // holds, as it is, and gives it a tag.
 func PushLayout(ctx context.Context, c *registry.Client, folder string, to registry.Reference) (v1.Hash, error) {
-	at, m, err := resolve(ctx, c, layout.Name{Path: folder}.String())
+	from, m, err := resolve(ctx, c, layout.Name{Path: folder}.String())
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	if err := c.Will(ctx, to.Repository, "pull", "push"); err != nil {
+	if err := c.Expect(ctx, to.Repository, "pull", "push"); err != nil {
 		return v1.Hash{}, err
 	}
 	p := &pushing{client: c, repo: to.Repository}
-	if err := copyBelow(ctx, at, m, p, 0); err != nil {
+	if err := copyBelow(ctx, from, m, p, &copying{seen: map[v1.Hash]bool{}}, 0); err != nil {
 		return v1.Hash{}, err
 	}
 	return m.Digest, c.PutManifest(ctx, to, m)
 }
 
+// copying is what one copy of a manifest and all below it has in common.
+type copying struct {
+	mu      sync.Mutex
+	seen    map[v1.Hash]bool // manifests
+	entries int
+}
+
+// first returns those of a list that were not seen before.
+func (c *copying) first(ds []v1.Descriptor) ([]v1.Descriptor, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries += len(ds); c.entries > image.MaxEntries {
+		return nil, fmt.Errorf("the indexes have more than %d entries", image.MaxEntries)
+	}
+	var some []v1.Descriptor
+	for _, d := range ds {
+		if !c.seen[d.Digest] {
+			c.seen[d.Digest] = true
+			some = append(some, d)
+		}
+	}
+	return some, nil
+}
+
 // copyBelow copies all that a manifest refers to, as it is, and not the
 // manifest itself.
-func copyBelow(ctx context.Context, from place, m *registry.Manifest, to target, depth int) error {
-	if depth > maxDepth {
-		return exit.Failf("copying %s: manifests stand in each other more than %d deep", m.Digest, maxDepth)
+func copyBelow(ctx context.Context, from store, m *registry.Manifest, to target, all *copying, depth int) error {
+	if depth > image.MaxDepth {
+		return exit.Failf("copying %s: manifests are nested more than %d deep", m.Digest, image.MaxDepth)
 	}
-	doc, err := parseManifest(m)
+	doc, err := image.Parse(m)
 	if err != nil {
 		return exit.Failf("copying %s: %w", m.Digest, err)
 	}
-	m.MediaType = doc.MediaType
+	manifests, err := all.first(doc.Manifests)
+	if err != nil {
+		return exit.Failf("copying %s: %w", m.Digest, err)
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(streams)
-	for _, d := range doc.Manifests {
+	for _, d := range manifests {
 		g.Go(func() error {
-			child, err := from.manifest(gctx, d)
+			below, err := from.Manifest(gctx, d)
 			if err == nil {
-				err = copyBelow(gctx, from, child, to, depth+1)
+				err = copyBelow(gctx, from, below, to, all, depth+1)
 			}
 			if err == nil {
-				err = to.putManifest(gctx, child)
+				err = to.putManifest(gctx, below)
 			}
 			return err
 		})
@@ -68,8 +97,8 @@ func copyBelow(ctx context.Context, from place, m *registry.Manifest, to target,
 	return g.Wait()
 }
 
-func copyBlob(ctx context.Context, from place, d v1.Descriptor, to target) error {
-	u, err := to.begin(ctx, d, from)
+func copyBlob(ctx context.Context, from store, d v1.Descriptor, to target) error {
+	u, err := to.begin(ctx, d, from.repository())
 	if err != nil || u == nil {
 		return err
 	}
@@ -78,29 +107,28 @@ func copyBlob(ctx context.Context, from place, d v1.Descriptor, to target) error
 
 // copyReferrers copies what refers to an image (signatures, SBOMs), and what
 // refers to that.
-func copyReferrers(ctx context.Context, c *registry.Client, from, to registry.Repository, subject v1.Hash, depth int) (n int, err error) {
-	if depth > maxDepth {
+func copyReferrers(ctx context.Context, to *pushing, from registry.Repository, subject v1.Hash, depth int) (n int, err error) {
+	if depth > image.MaxDepth {
 		return 0, nil
 	}
-	rs, err := c.Referrers(ctx, from, subject)
+	rs, err := to.client.Referrers(ctx, from, subject)
 	if err != nil {
 		return 0, err
 	}
-	p := &pushing{client: c, repo: to}
 	for _, r := range rs {
-		m, err := c.Manifest(ctx, from.Digest(r.Digest))
+		m, err := to.client.Manifest(ctx, from.Digest(r.Digest))
 		if err == nil {
-			err = copyBelow(ctx, remote{c, from}, m, p, 0)
+			err = copyBelow(ctx, inRepository(to.client, from), m, to, &copying{seen: map[v1.Hash]bool{}}, 0)
 		}
 		if err == nil && r.Tag != "" {
-			err = c.PutManifest(ctx, to.Tag(r.Tag), m)
+			err = to.client.PutManifest(ctx, to.repo.Tag(r.Tag), m)
 		} else if err == nil {
-			err = c.PutReferrer(ctx, to, subject, m, r.Descriptor)
+			err = to.client.PutReferrer(ctx, to.repo, subject, m, r.Descriptor)
 		}
 		if err != nil {
-			return n, fmt.Errorf("copying %s, which refers to %s: %w", short(r.Digest), short(subject), err)
+			return n, fmt.Errorf("copying %s, which refers to %s: %w", image.Short(r.Digest), image.Short(subject), err)
 		}
-		more, err := copyReferrers(ctx, c, from, to, r.Digest, depth+1)
+		more, err := copyReferrers(ctx, to, from, r.Digest, depth+1)
 		if n += 1 + more; err != nil {
 			return n, err
 		}

@@ -20,14 +20,14 @@ type Row struct {
 	mu             sync.Mutex
 }
 
-// Rows gives the rows in the order of the sources.
+// Rows returns the rows in the order of the sources.
 func (m *Meter) Rows() []*Row {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]*Row{}, m.rows...)
 }
 
-// State gives the image's platform, or its reference while that is not known,
+// State returns the image's platform, or its reference while that is not known,
 // and what is done with it: "reading", "checked", "copying", "done".
 func (r *Row) State() (name, state string) {
 	r.mu.Lock()
@@ -35,10 +35,10 @@ func (r *Row) State() (name, state string) {
 	return r.name, r.state
 }
 
-// Copied gives how many bytes have been copied, of how many.
+// Copied returns how many bytes have been copied, of how many.
 func (r *Row) Copied() (n, of int64) { return r.copied.Load(), r.copies.Load() }
 
-// row adds a row. A nil Meter gives one that nobody sees.
+// row adds a row. A nil Meter returns one that nobody sees.
 func (m *Meter) row(name string) *Row {
 	r := &Row{name: name, state: "reading"}
 	if m != nil {
@@ -55,17 +55,17 @@ func (r *Row) set(name, state string) {
 	r.name, r.state = name, state
 }
 
-// settle gives the rows to the images, once these are known.
-func (m *Meter) settle(images []*Image) {
+// settle replaces the sources' rows by the children's, once these are known.
+func (m *Meter) settle(children []*child) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rows = nil
-	for _, i := range images {
-		i.row = &Row{name: i.Platform.String(), state: "checked"}
-		m.rows = append(m.rows, i.row)
+	for _, c := range children {
+		c.row = &Row{name: c.Platform.String(), state: "checked"}
+		m.rows = append(m.rows, c.row)
 	}
 }
 

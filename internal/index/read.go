@@ -2,25 +2,56 @@ package index
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// read reads the manifests of all sources at once, then all configs.
-func (s *stitching) read(ctx context.Context) ([]*Image, error) {
-	images := make([][]*Image, len(s.Sources))
+// A reading is what a source turned out to be.
+type reading struct {
+	source Source
+	images []*found
+	// skipped are images of an index that the source's platform leaves out.
+	skipped []platform.Platform
+}
+
+// A found image has been read, and checked against nothing yet.
+type found struct {
+	source       Source
+	in           store
+	manifest     *image.Manifest
+	listed       *v1.Descriptor // as the index that it comes from has it; nil if it comes from none
+	config       *image.Config  // nil if nothing needed it
+	attestations []Attestation
+	verification *Verification // nil if it was not verified
+	blobs        []*blob       // that the target was asked for
+}
+
+// A reader reads sources. What it learns early it tells the transfer, so that
+// the target is asked while the reading goes on.
+type reader struct {
+	client   *registry.Client
+	verify   Verify
+	budget   *image.Budget
+	transfer *transfer
+	meter    *Meter
+	note     func(format string, args ...any)
+}
+
+// all reads the manifests of all sources at once, then all configs.
+func (r *reader) all(ctx context.Context, sources []Source) ([]reading, error) {
+	readings := make([]reading, len(sources))
 	g, ctx := errgroup.WithContext(ctx)
-	for n, src := range s.Sources {
-		row := s.Meter.row(src.Ref)
+	for n, src := range sources {
+		row := r.meter.row(src.Ref)
 		g.Go(func() (err error) {
-			images[n], err = s.readSource(ctx, src)
+			readings[n], err = r.source(ctx, src)
 			row.set(src.Ref, "read")
 			return err
 		})
@@ -28,220 +59,147 @@ func (s *stitching) read(ctx context.Context) ([]*Image, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return slices.Concat(images...), nil
+	return readings, nil
 }
 
-// readSource reads an image, or the images of an index.
-func (s *stitching) readSource(ctx context.Context, src Source) ([]*Image, error) {
-	at, m, err := resolve(ctx, s.Client, src.Ref)
+// source reads an image, or the images of an index.
+func (r *reader) source(ctx context.Context, src Source) (reading, error) {
+	in, stored, err := resolve(ctx, r.client, src.Ref)
 	if err != nil {
-		return nil, err
+		return reading{}, err
 	}
-	doc, err := parse(m, src.Ref)
+	from := r.in(in, src.Ref)
+	m, err := from.Top(stored)
 	if err != nil {
-		return nil, err
+		return reading{}, err
 	}
-	if doc.MediaType.IsImage() {
-		i := &Image{Source: src, Manifest: m, place: at}
-		return []*Image{i}, s.readImage(ctx, i, doc)
+	if m.MediaType.IsImage() {
+		return r.one(ctx, from, &found{source: src, in: in, manifest: m})
 	}
-	images, err := s.readIndex(ctx, src, at, doc, 0)
-	if err != nil {
-		return nil, err
-	}
-	if src.Platform == nil {
-		return images, nil
-	}
-	var all []platform.Platform
-	chosen := slices.DeleteFunc(slices.Clone(images), func(i *Image) bool {
-		all = append(all, i.Platform)
-		return !src.Platform.Covers(i.Platform)
-	})
-	if len(chosen) == 0 {
-		return nil, exit.Failf("reading %s: it is an index that has nothing for %s; it has %s", src.Ref, src.Platform, platform.NewList(all...))
-	}
-	return chosen, nil
+	return r.index(ctx, from, src, in, m)
 }
 
-// maxDepth bounds how deep indexes may stand in each other.
-const maxDepth = 4
+func (r *reader) in(s store, ref string) *image.Reader {
+	return &image.Reader{Store: s, Ref: ref, Budget: r.budget}
+}
 
-const (
-	referenceType   = "vnd.docker.reference.type"
-	referenceDigest = "vnd.docker.reference.digest"
-)
-
-// readIndex reads the images of an index, and of indexes in it. An attestation
-// stays with its image.
-func (s *stitching) readIndex(ctx context.Context, src Source, at place, doc *manifest, depth int) ([]*Image, error) {
-	if depth > maxDepth {
-		return nil, exit.Failf("reading %s: its indexes stand in each other more than %d deep", src.Ref, maxDepth)
+func (r *reader) one(ctx context.Context, from *image.Reader, f *found) (reading, error) {
+	if err := r.image(ctx, from, f, f.source.Platform); err != nil {
+		return reading{}, err
 	}
-	images := make([][]*Image, len(doc.Manifests))
-	attestations := map[string][]v1.Descriptor{} // by their image's digest
-	g, gctx := errgroup.WithContext(ctx)
-	for n, d := range doc.Manifests {
-		p := platformOf(d)
-		switch {
-		case d.Annotations[referenceType] != "":
-			of := d.Annotations[referenceDigest]
-			attestations[of] = append(attestations[of], d)
-		case d.MediaType.IsIndex():
-			g.Go(func() (err error) {
-				images[n], err = s.readChildIndex(gctx, src, at, d, depth)
-				return err
-			})
-		case !d.MediaType.IsImage() || d.Platform != nil && p == nil:
-			s.note("%s: left out: %s, which is no image", src.Ref, short(d.Digest))
-		case p != nil && src.Platform != nil && !src.Platform.Covers(*p) && !p.Covers(*src.Platform):
-			images[n] = []*Image{{Platform: *p}} // to be named if nothing fits
-		default:
-			g.Go(func() error {
-				i := &Image{Source: src, place: at, listed: &d}
-				images[n] = []*Image{i}
-				return s.readChild(gctx, i, d)
-			})
+	return reading{source: f.source, images: []*found{f}}, nil
+}
+
+// index reads the images of an index. Attestations stay with their images.
+func (r *reader) index(ctx context.Context, from *image.Reader, src Source, in store, m *image.Manifest) (reading, error) {
+	list, err := from.List(ctx, m)
+	if err != nil {
+		return reading{}, err
+	}
+	for _, d := range list.Others {
+		r.note("%s: left out: %s, which is not an image to run", src.Ref, image.Short(d.Digest))
+	}
+	if len(list.Images) == 0 {
+		return reading{}, from.NoImage(list)
+	}
+	all := reading{source: src}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, e := range list.Images {
+		if p, want := e.Platform, src.Platform; p != nil && want != nil && !want.Covers(*p) && !p.Covers(*want) {
+			all.skipped = append(all.skipped, *p)
+			continue
 		}
+		f := &found{source: src, in: in, manifest: e.Manifest, config: e.Config, listed: &e.Listed}
+		for _, d := range e.Attestations {
+			f.attestations = append(f.attestations, Attestation{Descriptor: d})
+		}
+		all.images = append(all.images, f)
+		g.Go(func() (err error) {
+			if f.manifest == nil {
+				if f.manifest, err = from.Manifest(ctx, e.Listed); err != nil {
+					return err
+				}
+			}
+			if f.manifest.MediaType.IsIndex() {
+				return exit.Failf("reading %s: %s is an index, and its index says that it is an image", src.Ref, e.Listed.Digest)
+			}
+			// Which of an index's platforms a source means is said for the whole index.
+			return r.image(ctx, from, f, e.Platform)
+		})
+		g.Go(func() error { return r.attestations(ctx, from, f) })
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	all := slices.Concat(images...)
-	if err := s.attach(ctx, at, all, attestations); err != nil {
-		return nil, err
+		return reading{}, err
 	}
 	return all, nil
 }
 
-func (s *stitching) readChildIndex(ctx context.Context, src Source, at place, d v1.Descriptor, depth int) ([]*Image, error) {
-	m, err := at.manifest(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := parse(m, src.Ref)
-	if err != nil {
-		return nil, err
-	}
-	if doc.MediaType.IsImage() {
-		return nil, exit.Failf("reading %s: %s is an image, and its index says that it is an index", src.Ref, d.Digest)
-	}
-	return s.readIndex(ctx, src, at, doc, depth+1)
-}
-
-func (s *stitching) readChild(ctx context.Context, i *Image, d v1.Descriptor) (err error) {
-	if i.Manifest, err = i.place.manifest(ctx, d); err != nil {
-		return err
-	}
-	doc, err := parse(i.Manifest, i.Source.Ref)
-	if err != nil {
-		return err
-	}
-	if doc.MediaType != d.MediaType {
-		return exit.Failf("reading %s: %s is %s, and its index says that it is %s", i.Source.Ref, d.Digest, doc.MediaType, d.MediaType)
-	}
-	// Which of an index's platforms a source means is said for the whole index.
-	declared := i.Source.Platform
-	i.Source.Platform = nil
-	err = s.readImage(ctx, i, doc)
-	i.Source.Platform = declared
-	return err
-}
-
-// attach puts attestations beside their images.
-func (s *stitching) attach(ctx context.Context, at place, images []*Image, attestations map[string][]v1.Descriptor) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, i := range images {
-		if i.Manifest == nil {
-			continue
-		}
-		for _, d := range attestations[i.Manifest.Digest.String()] {
-			i.Attestations = append(i.Attestations, Attestation{Descriptor: d})
-		}
-		delete(attestations, i.Manifest.Digest.String())
-		if s.to == nil || s.to.holds(at) {
-			continue
-		}
-		for n := range i.Attestations {
-			g.Go(func() error { return s.readAttestation(ctx, i, &i.Attestations[n]) })
-		}
-	}
-	return g.Wait()
-}
-
-func (s *stitching) readAttestation(ctx context.Context, i *Image, a *Attestation) (err error) {
-	if a.Manifest, err = i.place.manifest(ctx, a.Descriptor); err != nil {
-		return err
-	}
-	doc, err := parse(a.Manifest, i.Source.Ref)
-	if err != nil {
-		return err
-	}
-	if doc.Config == nil {
-		return exit.Failf("reading %s: its attestation %s is no image", i.Source.Ref, a.Descriptor.Digest)
-	}
-	return s.beginAll(ctx, i, append(slices.Clone(doc.Layers), *doc.Config))
-}
-
-// readImage reads what is needed of an image whose manifest is there.
-func (s *stitching) readImage(ctx context.Context, i *Image, doc *manifest) error {
-	i.configAt, i.Layers = *doc.Config, doc.Layers
-	g, gctx := errgroup.WithContext(ctx)
-	if s.to != nil && !s.to.holds(i.place) {
-		g.Go(func() error { return s.beginAll(gctx, i, append(slices.Clone(i.Layers), i.configAt)) })
-	}
-	// A Windows image's os.version is in its config.
-	if p := i.claimed(); p == nil || p.OS == "windows" || s.Verify != VerifyOff {
-		g.Go(func() error { return s.look(gctx, i) })
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	if err := i.describe(); err != nil {
-		return exit.Failf("reading %s: %w", i.Source.Ref, err)
-	}
-	return nil
-}
-
-// look reads the image's config and, at the same time, its layers.
-func (s *stitching) look(ctx context.Context, i *Image) error {
-	ready := make(chan *config, 1)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		i.configText, err = i.place.blob(ctx, i.configAt)
-		if err != nil {
-			return err
-		}
-		c := &config{}
-		if !strings.HasSuffix(string(i.configAt.MediaType), "json") {
-			return exit.Failf("reading %s: its config is %q, so it is no image that can be run", i.Source.Ref, i.configAt.MediaType)
-		}
-		if err := decode(i.configText, c); err != nil {
-			return exit.Failf("reading the config of %s: %w", i.Source.Ref, err)
-		}
-		i.config = c
-		ready <- c
+// attestations reads those that have to be copied.
+func (r *reader) attestations(ctx context.Context, from *image.Reader, f *found) error {
+	if r.transfer.to.holds(f.in.repository()) {
 		return nil
-	})
-	if s.Verify != VerifyOff {
-		g.Go(func() (err error) {
-			config := func(ctx context.Context) (*config, error) {
-				select {
-				case c := <-ready:
-					return c, nil
-				case <-ctx.Done():
-					return nil, context.Cause(ctx)
-				}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for n := range f.attestations {
+		a := &f.attestations[n]
+		g.Go(func() error {
+			m, err := from.Manifest(ctx, a.Descriptor)
+			if err != nil {
+				return err
 			}
-			i.Verification, err = s.Verify.inspect(ctx, subject{i.Source.Ref, i.Layers, config, i.place.open})
+			if m.Config == nil {
+				return exit.Failf("reading %s: its attestation %s is not an image", f.source.Ref, a.Descriptor.Digest)
+			}
+			a.Manifest = m.Stored
+			a.blobs, err = r.transfer.ask(ctx, f.in, append(slices.Clone(m.Layers), *m.Config), nil)
 			return err
 		})
 	}
 	return g.Wait()
 }
 
-// note keeps something that the user should know.
-func (s *stitching) note(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+// image reads what is needed of an image whose manifest is there. Without a
+// claim about its platform that is the config.
+func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim *platform.Platform) error {
+	g, ctx := errgroup.WithContext(ctx)
+	config := *f.manifest.Config
+	if !r.transfer.to.holds(f.in.repository()) {
+		g.Go(func() (err error) {
+			f.blobs, err = r.transfer.ask(ctx, f.in, append(slices.Clone(f.manifest.Layers), config), &config.Digest)
+			return err
+		})
+	}
+	// A Windows image's os.version is in its config.
+	if claim != nil && claim.OS != "windows" && r.verify == VerifyOff {
+		return g.Wait()
+	}
+	read := make(chan bool)
+	g.Go(func() (err error) {
+		if f.config == nil {
+			f.config, err = from.Config(ctx, f.manifest)
+		}
+		if err == nil {
+			close(read)
+		}
+		return err
+	})
+	if r.verify != VerifyOff {
+		g.Go(func() (err error) {
+			f.verification, err = r.verify.inspect(ctx, subject{
+				ref:    f.source.Ref,
+				layers: f.manifest.Layers,
+				config: func(ctx context.Context) (*image.Config, error) {
+					select {
+					case <-read:
+						return f.config, nil
+					case <-ctx.Done():
+						return nil, context.Cause(ctx)
+					}
+				},
+				open: f.in.open,
+			})
+			return err
+		})
+	}
+	return g.Wait()
 }

@@ -1,8 +1,3 @@
-// Package index makes one image index of the images that were built for each
-// platform, and puts it where it can be pulled from.
-//
-// It reads the sources, checks all of them, computes the index, and only then
-// writes: blobs and children first, tags last.
 package index
 
 import (
@@ -32,7 +27,7 @@ type Source struct {
 	Notes []string
 }
 
-// String gives the source as a user writes it: REF or REF=PLATFORM.
+// String returns the source as a user writes it: REF or REF=PLATFORM.
 func (s Source) String() string {
 	if s.Platform == nil {
 		return s.Ref

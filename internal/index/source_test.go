@@ -72,8 +72,8 @@ func TestReadSources(t *testing.T) {
 		"nothing":         {"# nothing\n", "reading sources from f: there is none in it"},
 		"no image":        {`{"cached":"true"}`, "reading sources from f: there is none in it"},
 		"bad line":        {one + "\nx y", `reading sources from f: line 2: parsing source "x y"`},
-		"bad JSON":        {"[\"a\",\n", "reading sources from f: it is no JSON"},
-		"bad element":     {"[1]", "reading sources: element 1 of the array is no string"},
+		"bad JSON":        {"[\"a\",\n", "reading sources from f: it is not JSON"},
+		"bad element":     {"[1]", "reading sources: element 1 of the array is not a string"},
 		"bad platform":    {`{"a":"` + one + `x"}`, `reading sources from f: a: parsing source`},
 	} {
 		sources, err := ReadSources(strings.NewReader(c.in), "f", here)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/registry"
 	"github.com/polyarch/polyarch/internal/text"
 )
@@ -75,8 +76,8 @@ func lineSources(s, name string, repo registry.Repository) ([]Source, error) {
 
 func jsonSources(b []byte, name string, repo registry.Repository) ([]Source, error) {
 	var doc any
-	if err := decode(b, &doc); err != nil {
-		e := exit.Failf("reading sources from %s: it is no JSON: %w", name, err)
+	if err := image.Decode(b, &doc); err != nil {
+		e := exit.Failf("reading sources from %s: it is not JSON: %w", name, err)
 		return nil, e.At(name, text.JSONLine(b, err), 0)
 	}
 	var sources []Source
@@ -135,7 +136,7 @@ func eachSource(v any, where string, made map[string]string, all bool, depth int
 			}
 			if strings.HasPrefix(line, "[") || strings.HasPrefix(line, "{") { // an output that is JSON itself
 				var inner any
-				if decode([]byte(line), &inner) == nil {
+				if image.Decode([]byte(line), &inner) == nil {
 					if err := eachSource(inner, where, made, all, depth+1, add); err != nil {
 						return err
 					}
@@ -149,7 +150,7 @@ func eachSource(v any, where string, made map[string]string, all bool, depth int
 	case []any:
 		for n, e := range v {
 			if _, isText := e.(string); all && !isText {
-				return exit.Failf("reading sources: element %d of the array is no string", n+1)
+				return exit.Failf("reading sources: element %d of the array is not a string", n+1)
 			}
 			if err := eachSource(e, fmt.Sprintf("%s[%d]", where, n), made, all, depth+1, add); err != nil {
 				return err

@@ -2,15 +2,16 @@ package index
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
-	"github.com/polyarch/polyarch/internal/text"
 )
 
 // A Job is what to stitch and where to put it.
@@ -31,6 +32,9 @@ type Job struct {
 	// Hold is called before the first tag moves; the tags are moved, or moved
 	// back, before the function it returns is called. It may be nil.
 	Hold func() (release func())
+	// Logf says what the user should know at once, Debugf what only a curious
+	// one wants to know. They may be nil.
+	Logf, Debugf func(format string, args ...any)
 	// Meter says how far the work is while it goes on. It may be nil.
 	Meter *Meter
 }
@@ -42,7 +46,7 @@ type Result struct {
 	Notes  []string
 }
 
-// Platforms gives the platforms of the index.
+// Platforms returns the platforms of the index.
 func (r *Result) Platforms() platform.List {
 	var ps []platform.Platform
 	for _, i := range r.Images {
@@ -51,173 +55,161 @@ func (r *Result) Platforms() platform.List {
 	return platform.NewList(ps...)
 }
 
-type stitching struct {
-	Job
-	to target // nil in a dry run
-
-	life context.Context // of the run: for what outlasts the step that begins it
-
-	mu      sync.Mutex
-	notes   []string
-	blobs   map[v1.Hash]*blob
-	earlies int
-}
-
 // Stitch reads and checks the sources, and puts an index of them where it
-// belongs. After an error every tag is what it was before.
-func Stitch(ctx context.Context, j Job) (r *Result, err error) {
-	life, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s := &stitching{Job: j, life: life, blobs: map[v1.Hash]*blob{}}
-	if s.Hold == nil {
-		s.Hold = func() func() { return func() {} }
+// belongs. After an error every tag is what it was before, or the error says
+// which is not.
+func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
+	if j.Hold == nil {
+		j.Hold = func() func() { return func() {} }
+	}
+	for _, f := range []*func(string, ...any){&j.Logf, &j.Debugf} {
+		if *f == nil {
+			*f = func(string, ...any) {}
+		}
 	}
 	if len(j.Sources) == 0 {
-		return nil, check(nil)
-	}
-	if err := s.announce(ctx); err != nil {
+		_, err := check(nil)
 		return nil, err
 	}
+	to, err := j.announce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	life, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t := &transfer{to: to, life: life, blobs: map[v1.Hash]*blob{}}
 	defer func() {
 		if err != nil {
-			s.abandon(ctx)
+			t.abandon(ctx)
 		}
 	}()
-	images, old, err := s.readAll(ctx)
+	notes := &notes{}
+	r := &reader{client: j.Client, verify: j.Verify, budget: &image.Budget{}, transfer: t, meter: j.Meter, note: notes.add}
+
+	readings, old, err := r.read(ctx, j)
 	if err != nil {
 		return nil, err
 	}
-	if err := check(images); err != nil {
-		return nil, err
-	}
-	images = old.merge(images)
-	if err := expected(images, j.Expect); err != nil {
-		return nil, err
-	}
-	m, err := compute(images, old.others, s.Options)
+	children, err := check(readings)
 	if err != nil {
 		return nil, err
 	}
-	s.Meter.settle(ordered(images))
-	if s.to != nil {
-		if err := s.transfer(ctx, images); err != nil {
-			return nil, err
-		}
-		if err := s.copyReferrers(ctx, images); err != nil {
-			return nil, err
-		}
-		if err := s.to.finish(ctx, m, s.children(images)); err != nil {
+	children = old.merge(children)
+	if err := expected(children, j.Expect); err != nil {
+		return nil, err
+	}
+	index, err := compute(children, old, j.Options)
+	if err != nil {
+		return nil, err
+	}
+	j.Meter.settle(ordered(children))
+	if err := t.send(ctx, children); err != nil {
+		return nil, err
+	}
+	if j.Referrers {
+		if err := t.referrers(ctx, children, notes.add); err != nil {
 			return nil, err
 		}
 	}
-	for _, i := range images {
-		if i.row != nil {
-			i.row.set(i.Platform.String(), "done")
-		}
+	if err := to.publish(ctx, index, j.childTags(children)); err != nil {
+		return nil, err
 	}
-	return &Result{Index: m, Images: ordered(images), Notes: s.notes}, nil
+	result := &Result{Index: index, Notes: notes.list}
+	for _, c := range ordered(children) {
+		if c.row != nil {
+			c.row.set(c.Platform.String(), "done")
+		}
+		result.Images = append(result.Images, &c.Image)
+	}
+	return result, nil
 }
 
-// readAll reads the sources and, beside them, what is appended to.
-func (s *stitching) readAll(ctx context.Context) (images []*Image, old *kept, err error) {
-	old = &kept{}
+// read reads the sources and, beside them, what is appended to.
+func (r *reader) read(ctx context.Context, j Job) ([]reading, *older, error) {
+	var readings []reading
+	old := &older{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		images, err = s.read(ctx)
+		readings, err = r.all(ctx, j.Sources)
 		return err
 	})
-	if s.Append {
+	if j.Append {
 		g.Go(func() (err error) {
-			old, err = s.readKept(ctx)
+			old, err = r.older(ctx, j)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
-	return images, old, nil
-}
-
-// copyReferrers copies what refers to images that come from elsewhere.
-func (s *stitching) copyReferrers(ctx context.Context, images []*Image) error {
-	if !s.Referrers {
-		return nil
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, i := range images {
-		at, ok := i.place.(remote)
-		if !ok || s.to.holds(at) {
-			continue
-		}
-		if _, ok := s.to.(*pushing); !ok {
-			s.note("%s: what refers to it was not copied: it can be found in a registry alone", i.Source.Ref)
-			continue
-		}
-		g.Go(func() error {
-			n, err := copyReferrers(ctx, s.Client, at.repo, s.Target, i.Descriptor.Digest, 0)
-			if n > 0 {
-				s.note("%s: copied %s", i.Source.Ref, text.Count(n, "referrer"))
-			}
-			return err
-		})
-	}
-	return g.Wait()
+	return readings, old, nil
 }
 
 // announce settles where the index goes, and says what will be done where, so
 // that one token for each registry serves it all.
-func (s *stitching) announce(ctx context.Context) error {
+func (j Job) announce(ctx context.Context) (target, error) {
 	wanted := map[registry.Repository][]string{}
-	for _, src := range s.Sources {
+	hosts := map[string]bool{}
+	for _, src := range j.Sources {
 		repo, ok, err := repository(src.Ref)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if ok {
 			wanted[repo] = []string{"pull"}
+			hosts[repo.Host] = true
 		}
 	}
-	hosts := map[string]bool{}
-	for repo := range wanted {
-		hosts[repo.Host] = true
-	}
+	var to target = nowhere{}
 	switch {
-	case s.DryRun:
-	case s.Layout != "":
-		l, err := layout.Create(s.Layout)
+	case j.DryRun:
+	case j.Layout != "":
+		l, err := layout.Create(j.Layout)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.to = &writing{l, s.Tags}
+		to = &writing{l, j.Tags}
 	default:
-		wanted[s.Target] = []string{"pull", "push"}
-		s.to = &pushing{s.Client, s.Target, s.Tags, s.Hold}
+		wanted[j.Target] = []string{"pull", "push"}
+		to = &pushing{j.Client, j.Target, j.Tags, j.Hold, j.Logf, j.Debugf}
 	}
 	for repo, actions := range wanted {
-		if err := s.Client.Will(ctx, repo, actions...); err != nil {
-			return err
+		if err := j.Client.Expect(ctx, repo, actions...); err != nil {
+			return nil, err
 		}
 	}
-	if _, ok := s.to.(*pushing); ok && !hosts[s.Target.Host] {
-		go s.Client.Prepare(ctx, s.Target) // while the sources are read
+	if _, pushed := wanted[j.Target]; pushed && !hosts[j.Target.Host] {
+		go j.Client.Prepare(ctx, j.Target) // while the sources are read
 	}
-	return nil
+	return to, nil
 }
 
-// children gives the tags that children get for themselves.
-func (s *stitching) children(images []*Image) []tagged {
-	if !s.ChildTags {
+// childTags returns the tags that children get for themselves.
+func (j Job) childTags(children []*child) []tagged {
+	if !j.ChildTags {
 		return nil
 	}
 	var ts []tagged
-	for _, i := range ordered(images) {
-		if i.Manifest != nil {
-			ts = append(ts, tagged{ChildTag(s.Tags[0], i.Platform), i.Manifest})
+	for _, c := range ordered(children) {
+		if c.found != nil {
+			ts = append(ts, tagged{ChildTag(j.Tags[0], c.Platform), c.found.manifest.Stored})
 		}
 	}
 	return ts
 }
 
-// ChildTag gives the tag of an image of the index for one platform:
+// ChildTag returns the tag of an image of the index for one platform:
 // v1_linux_arm64.
 func ChildTag(tag string, p platform.Platform) string { return tag + "_" + p.Slug() }
+
+// notes are things that the user should know when the work is done.
+type notes struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (n *notes) add(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, fmt.Sprintf(format, args...))
+}

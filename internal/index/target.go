@@ -3,24 +3,36 @@ package index
 import (
 	"context"
 	"io"
-	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// A target is where the index goes.
+// A target is where the index goes: a repository, a layout, or nowhere.
 type target interface {
-	holds(place) bool // what is in that place is in the target, too
-	begin(ctx context.Context, d v1.Descriptor, from place) (upload, error)
-	putManifest(context.Context, *registry.Manifest) error // by its digest
-	finish(ctx context.Context, index *registry.Manifest, children []tagged) error
+	// holds reports whether the target has what is in a repository; the zero
+	// Repository is a layout.
+	holds(registry.Repository) bool
+	// far reports whether a blob of that repository has to pass through here.
+	far(from registry.Repository) bool
+	begin(ctx context.Context, d v1.Descriptor, from registry.Repository) (upload, error) // nil: the target has it
+	putManifest(context.Context, *registry.Manifest) error                                // by its digest
+	// copyReferrers copies what refers to an image of a repository; ok is false
+	// if the target has no place for it.
+	copyReferrers(ctx context.Context, from registry.Repository, subject v1.Hash) (n int, ok bool, err error)
+	publish(ctx context.Context, index *registry.Manifest, children []tagged) error
 }
 
-// tagged is a child that gets a tag of its own.
+// An upload is a blob that the target lacks, begun and not sent.
+type upload interface {
+	Send(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error
+	Cancel(ctx context.Context)
+}
+
+// tagged is a manifest that gets a tag.
 type tagged struct {
 	tag string
 	m   *registry.Manifest
@@ -32,16 +44,16 @@ type pushing struct {
 	repo   registry.Repository
 	tags   []string
 	hold   func() func()
+	logf   func(format string, args ...any)
+	debugf func(format string, args ...any)
 }
 
-func (p *pushing) holds(at place) bool { return at == remote{p.client, p.repo} }
+func (p *pushing) holds(repo registry.Repository) bool { return p.repo == repo }
 
-func (p *pushing) begin(ctx context.Context, d v1.Descriptor, from place) (upload, error) {
-	source := p.repo
-	if r, ok := from.(remote); ok {
-		source = r.repo
-	}
-	u, err := p.client.Begin(ctx, p.repo, d, source)
+func (p *pushing) far(from registry.Repository) bool { return from.Host != p.repo.Host }
+
+func (p *pushing) begin(ctx context.Context, d v1.Descriptor, from registry.Repository) (upload, error) {
+	u, err := p.client.Begin(ctx, p.repo, d, from)
 	if u == nil {
 		return nil, err
 	}
@@ -52,32 +64,9 @@ func (p *pushing) putManifest(ctx context.Context, m *registry.Manifest) error {
 	return p.client.PutManifest(ctx, p.repo.Digest(m.Digest), m)
 }
 
-// finish makes the tags name the index. A single one does so by the request
-// that stores the index. Several move only when the index stands, and what
-// they were is looked up meanwhile, so that they can move back.
-func (p *pushing) finish(ctx context.Context, index *registry.Manifest, children []tagged) error {
-	var tags, ofChildren []*move
-	for _, tag := range p.tags {
-		tags = append(tags, &move{ref: p.repo.Tag(tag), m: index})
-	}
-	for _, c := range children {
-		ofChildren = append(ofChildren, &move{ref: p.repo.Tag(c.tag), m: c.m})
-	}
-	if len(tags) == 1 && len(ofChildren) == 0 {
-		return p.moveOne(ctx, tags[0])
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.putManifest(gctx, index) })
-	for _, m := range slices.Concat(ofChildren, tags) {
-		g.Go(func() (err error) {
-			m.before, _, err = p.client.Head(gctx, m.ref)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return p.moveAll(ctx, ofChildren, tags)
+func (p *pushing) copyReferrers(ctx context.Context, from registry.Repository, subject v1.Hash) (int, bool, error) {
+	n, err := copyReferrers(ctx, p, from, subject, 0)
+	return n, true, err
 }
 
 // writing is the target that is an OCI layout on disk.
@@ -86,9 +75,11 @@ type writing struct {
 	tags []string
 }
 
-func (w *writing) holds(place) bool { return false }
+func (w *writing) holds(registry.Repository) bool { return false }
 
-func (w *writing) begin(_ context.Context, d v1.Descriptor, _ place) (upload, error) {
+func (w *writing) far(from registry.Repository) bool { return from != registry.Repository{} }
+
+func (w *writing) begin(_ context.Context, d v1.Descriptor, _ registry.Repository) (upload, error) {
 	if w.Has(d) {
 		return nil, nil
 	}
@@ -96,19 +87,23 @@ func (w *writing) begin(_ context.Context, d v1.Descriptor, _ place) (upload, er
 }
 
 func (w *writing) putManifest(_ context.Context, m *registry.Manifest) error {
-	return w.PutBytes(describe(m), m.Bytes)
+	return w.PutBytes(image.Descriptor(m), m.Bytes)
 }
 
-func (w *writing) finish(ctx context.Context, index *registry.Manifest, children []tagged) error {
+func (w *writing) copyReferrers(context.Context, registry.Repository, v1.Hash) (int, bool, error) {
+	return 0, false, nil
+}
+
+func (w *writing) publish(ctx context.Context, index *registry.Manifest, children []tagged) error {
 	if err := w.putManifest(ctx, index); err != nil {
 		return err
 	}
 	for _, c := range children {
-		if err := w.Tag(describe(c.m), []string{c.tag}); err != nil {
+		if err := w.Tag(image.Descriptor(c.m), []string{c.tag}); err != nil {
 			return err
 		}
 	}
-	return w.Tag(describe(index), w.tags)
+	return w.Tag(image.Descriptor(index), w.tags)
 }
 
 // file is the upload to a layout.
@@ -127,3 +122,21 @@ func (f *file) Send(ctx context.Context, open func(context.Context) (io.ReadClos
 }
 
 func (f *file) Cancel(context.Context) {}
+
+// nowhere is the target of a dry run: it lacks nothing.
+type nowhere struct{}
+
+func (nowhere) holds(registry.Repository) bool { return true }
+func (nowhere) far(registry.Repository) bool   { return false }
+
+func (nowhere) begin(context.Context, v1.Descriptor, registry.Repository) (upload, error) {
+	return nil, nil
+}
+
+func (nowhere) putManifest(context.Context, *registry.Manifest) error { return nil }
+
+func (nowhere) copyReferrers(context.Context, registry.Repository, v1.Hash) (int, bool, error) {
+	return 0, true, nil
+}
+
+func (nowhere) publish(context.Context, *registry.Manifest, []tagged) error { return nil }

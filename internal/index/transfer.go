@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 const (
@@ -27,13 +28,31 @@ const (
 	earlyStreams = 16
 )
 
+// A Transfer counts what was done so that the target has an image's blobs.
+type Transfer struct {
+	Present int   `json:"present"` // the target had them, or mounted them from another repository
+	Copied  int   `json:"copied"`
+	Bytes   int64 `json:"bytes"` // of those that were copied
+}
+
+// A transfer brings blobs and manifests to a target that lacks them. It is
+// asked about blobs while the sources are read, and sends them afterwards.
+type transfer struct {
+	to   target
+	life context.Context // of the run: for what outlasts the step that begins it
+
+	mu    sync.Mutex
+	blobs map[v1.Hash]*blob
+	early int // how many blobs were asked for at their source
+}
+
 // A blob is one that the target may lack. It is asked about once, however many
 // images have it.
 type blob struct {
 	d     v1.Descriptor
-	from  place
-	up    upload // nil: the target has it
+	from  store
 	asked sync.Once
+	up    upload // nil: the target has it
 	err   error
 	text  []byte // its content, if that was read
 	row   *Row   // that it counts in; nil if nobody looks
@@ -58,25 +77,20 @@ func (e *early) drop() {
 	}
 }
 
-// beginAll asks the target for the blobs of an image.
-func (s *stitching) beginAll(ctx context.Context, i *Image, ds []v1.Descriptor) error {
+// ask asks the target for blobs, and returns what is known of them. The
+// config, which is read anyhow, may be nil.
+func (t *transfer) ask(ctx context.Context, from store, ds []v1.Descriptor, config *v1.Hash) ([]*blob, error) {
+	var blobs []*blob
 	g, ctx := errgroup.WithContext(ctx)
 	for _, d := range ds {
 		if len(d.URLs) > 0 || !d.MediaType.IsDistributable() {
 			continue // clients fetch it from where it says
 		}
+		b := t.blob(from, d, config != nil && d.Digest == *config)
+		blobs = append(blobs, b)
 		g.Go(func() error {
-			s.mu.Lock()
-			b, ok := s.blobs[d.Digest]
-			if !ok {
-				b = &blob{d: d, from: i.place}
-				s.blobs[d.Digest] = b
-				s.openEarly(b, i)
-			}
-			i.blobs = append(i.blobs, b)
-			s.mu.Unlock()
 			b.asked.Do(func() {
-				b.up, b.err = s.to.begin(ctx, d, i.place)
+				b.up, b.err = t.to.begin(ctx, d, from.repository())
 				if b.up == nil && b.early != nil {
 					b.early.drop()
 				}
@@ -84,19 +98,34 @@ func (s *stitching) beginAll(ctx context.Context, i *Image, ds []v1.Descriptor) 
 			return b.err
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return blobs, nil
+}
+
+func (t *transfer) blob(from store, d v1.Descriptor, isConfig bool) *blob {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b, ok := t.blobs[d.Digest]
+	if !ok {
+		b = &blob{d: d, from: from}
+		t.blobs[d.Digest] = b
+		if !isConfig {
+			t.openEarly(b)
+		}
+	}
+	return b
 }
 
 // openEarly asks a source for a blob that its target probably lacks, because
-// it is another registry. A config is read anyhow.
-func (s *stitching) openEarly(b *blob, i *Image) {
-	r, ok := b.from.(remote)
-	to, pushes := s.to.(*pushing)
-	if !ok || !pushes || r.repo.Host == to.repo.Host || s.earlies == earlyStreams || b.d.Digest == i.configAt.Digest {
+// it is another registry.
+func (t *transfer) openEarly(b *blob) {
+	if b.from.repository() == (registry.Repository{}) || !t.to.far(b.from.repository()) || t.early == earlyStreams {
 		return
 	}
-	s.earlies++
-	ctx, cancel := context.WithCancel(s.life)
+	t.early++
+	ctx, cancel := context.WithCancel(t.life)
 	b.early = &early{make(chan opened, 1), cancel}
 	go func() {
 		rc, err := b.from.open(ctx, b.d)
@@ -108,30 +137,70 @@ func (s *stitching) openEarly(b *blob, i *Image) {
 	}()
 }
 
-// transfer brings blobs, then manifests, to where they are missing.
-func (s *stitching) transfer(ctx context.Context, images []*Image) error {
-	s.count(images)
-	if err := s.sendAll(ctx); err != nil {
+// send brings the blobs of children, then their manifests, to where they are
+// missing.
+func (t *transfer) send(ctx context.Context, children []*child) error {
+	if err := t.sendBlobs(ctx, t.assign(children)); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	for _, i := range images {
-		if i.Manifest == nil || s.to.holds(i.place) {
+	for _, c := range children {
+		if c.found == nil || t.to.holds(c.found.in.repository()) {
 			continue
 		}
-		g.Go(func() error { return s.to.putManifest(gctx, i.Manifest) })
-		for _, a := range i.Attestations {
-			g.Go(func() error { return s.to.putManifest(gctx, a.Manifest) })
+		g.Go(func() error { return t.to.putManifest(gctx, c.found.manifest.Stored) })
+		for _, a := range c.Attestations {
+			g.Go(func() error { return t.to.putManifest(gctx, a.Manifest) })
 		}
 	}
 	return g.Wait()
 }
 
-// sendAll sends the blobs that the target lacks.
-func (s *stitching) sendAll(ctx context.Context) error {
+// assign says for each child what happens to its blobs, and returns those that
+// are to be sent, the long ones first. One that several children have counts
+// for the first.
+func (t *transfer) assign(children []*child) []*blob {
+	var pending []*blob
+	counted := map[*blob]bool{}
+	for _, c := range ordered(children) {
+		if c.found == nil {
+			continue
+		}
+		blobs := slices.Clone(c.found.blobs)
+		for _, a := range c.Attestations {
+			blobs = append(blobs, a.blobs...)
+		}
+		for _, b := range blobs {
+			switch {
+			case counted[b]:
+			case b.up == nil:
+				c.Transfer.Present++
+			default:
+				c.Transfer.Copied++
+				c.Transfer.Bytes += b.d.Size
+				if b.row = c.row; b.row != nil {
+					b.row.copies.Add(b.d.Size)
+					b.row.set(c.Platform.String(), "copying")
+				}
+				pending = append(pending, b)
+			}
+			counted[b] = true
+		}
+		if b, ok := t.blobs[c.found.manifest.Config.Digest]; ok && c.found.config != nil {
+			b.text = c.found.config.Stored
+		}
+	}
+	slices.SortFunc(pending, func(a, b *blob) int {
+		return cmp.Or(cmp.Compare(b.d.Size, a.d.Size), strings.Compare(a.d.Digest.Hex, b.d.Digest.Hex))
+	})
+	return pending
+}
+
+// sendBlobs sends the blobs that the target lacks.
+func (t *transfer) sendBlobs(ctx context.Context, pending []*blob) error {
 	g, ctx := errgroup.WithContext(ctx)
 	long, short := make(chan bool, streams), make(chan bool, maxShorts)
-	for _, b := range s.pending() {
+	for _, b := range pending {
 		slots := short
 		if b.d.Size > longBlob {
 			slots = long
@@ -145,40 +214,14 @@ func (s *stitching) sendAll(ctx context.Context) error {
 			defer func() { <-slots }()
 			up := b.up
 			b.up = nil // it is not for abandon any more
-			return up.Send(ctx, func(ctx context.Context) (io.ReadCloser, error) { return s.openBlob(ctx, b) })
+			return up.Send(ctx, b.open)
 		})
 	}
 	return g.Wait()
 }
 
-// count says for each image what happens to its blobs; one that several images
-// have counts for the first.
-func (s *stitching) count(images []*Image) {
-	counted := map[*blob]bool{}
-	for _, i := range ordered(images) {
-		for _, b := range i.blobs {
-			switch {
-			case counted[b]:
-			case b.up == nil:
-				i.Transfer.Present++
-			default:
-				i.Transfer.Copied++
-				i.Transfer.Bytes += b.d.Size
-				if b.row = i.row; b.row != nil {
-					b.row.copies.Add(b.d.Size)
-					b.row.set(i.Platform.String(), "copying")
-				}
-			}
-			counted[b] = true
-		}
-		if c, ok := s.blobs[i.configAt.Digest]; ok {
-			c.text = i.configText
-		}
-	}
-}
-
-// openBlob reads a blob from where it is.
-func (s *stitching) openBlob(ctx context.Context, b *blob) (r io.ReadCloser, err error) {
+// open reads a blob from where it is.
+func (b *blob) open(ctx context.Context) (r io.ReadCloser, err error) {
 	switch {
 	case b.text != nil:
 		r = io.NopCloser(bytes.NewReader(b.text))
@@ -194,37 +237,42 @@ func (s *stitching) openBlob(ctx context.Context, b *blob) (r io.ReadCloser, err
 	return r, err
 }
 
-// pending gives the blobs that are to be sent, the long ones first.
-func (s *stitching) pending() []*blob {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var bs []*blob
-	for _, b := range s.blobs {
-		if b.up != nil {
-			bs = append(bs, b)
-		}
-	}
-	slices.SortFunc(bs, func(a, b *blob) int {
-		return cmp.Or(cmp.Compare(b.d.Size, a.d.Size), strings.Compare(a.d.Digest.Hex, b.d.Digest.Hex))
-	})
-	return bs
-}
-
 // abandon tells the target that uploads which were begun will not come.
-func (s *stitching) abandon(ctx context.Context) {
+func (t *transfer) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
 	defer cancel()
 	var wg sync.WaitGroup
-	for _, b := range s.pending() {
-		wg.Go(func() { b.up.Cancel(ctx) })
+	for _, b := range t.blobs {
+		if b.up != nil {
+			wg.Go(func() { b.up.Cancel(ctx) })
+		}
 	}
 	wg.Wait()
 }
 
-// An upload is a blob that the target lacks, begun and not sent.
-type upload interface {
-	Send(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error
-	Cancel(ctx context.Context)
+// referrers copies what refers to images that come from elsewhere.
+func (t *transfer) referrers(ctx context.Context, children []*child, note func(format string, args ...any)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, c := range children {
+		if c.found == nil {
+			continue
+		}
+		from := c.found.in.repository()
+		if from == (registry.Repository{}) || t.to.holds(from) {
+			continue
+		}
+		g.Go(func() error {
+			n, ok, err := t.to.copyReferrers(ctx, from, c.Descriptor.Digest)
+			switch {
+			case err != nil:
+				return err
+			case !ok:
+				note("%s: what refers to it was not copied: only a registry can say what that is", c.Source.Ref)
+			case n > 0:
+				note("%s: copied %s", c.Source.Ref, text.Count(n, "referrer"))
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
-
-var _ upload = (*registry.Upload)(nil)

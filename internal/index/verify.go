@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/program"
 )
@@ -59,7 +60,7 @@ const (
 type subject struct {
 	ref    string                                                      // for messages
 	layers []v1.Descriptor                                             // the base image's first
-	config func(context.Context) (*config, error)                      // waits until it has been read
+	config func(context.Context) (*image.Config, error)                // waits until it has been read
 	open   func(context.Context, v1.Descriptor) (io.ReadCloser, error) // reads a layer from its start
 }
 
@@ -157,18 +158,18 @@ func inLayer(ref string, layer v1.Descriptor, err error) error {
 }
 
 // misfits refuses images with programs of another platform.
-func misfits(images []*Image) error {
+func misfits(children []*child) error {
 	var e *exit.Error
-	for _, i := range images {
-		if i.Verification == nil {
+	for _, c := range children {
+		if c.Verification == nil {
 			continue
 		}
-		for _, p := range i.Verification.Misfits {
-			said := fmt.Sprintf("verifying %s: %s is %s, and the image says that it is for %s", i.Source.Ref, p.Path, p.For, i.Platform)
+		for _, p := range c.Verification.Misfits {
+			said := fmt.Sprintf("verifying %s: %s is %s, and the image says that it is for %s", c.Source.Ref, p.Path, p.For, c.Platform)
 			if len(p.Via) > 0 {
 				said += fmt.Sprintf(" (started by %s)", strings.Join(p.Via, ", "))
 			}
-			said += fmt.Sprintf("; it is in layer %d of %d, %s", p.Number, len(i.Layers), p.Layer)
+			said += fmt.Sprintf("; it is in layer %d of %d, %s", p.Number, len(c.Layers), p.Layer)
 			if e == nil {
 				e = exit.Failf("%s", said)
 				continue

@@ -38,7 +38,7 @@ func server(t *testing.T) (host string, gets *atomic.Int32) {
 	return strings.TrimPrefix(s.URL, "http://"), gets
 }
 
-func image(t *testing.T, platform string) v1.Image {
+func build(t *testing.T, platform string) v1.Image {
 	t.Helper()
 	img, err := imagetest.Spec{Platform: platform, Layers: [][]imagetest.File{imagetest.Files(map[string]string{"app": platform})}}.Build()
 	if err != nil {
@@ -66,23 +66,23 @@ func push(t *testing.T, ref string, what remote.Taggable) {
 
 func TestPlatforms(t *testing.T) {
 	host, gets := server(t)
-	push(t, host+"/app:one", image(t, "linux/arm/v7"))
+	push(t, host+"/app:one", build(t, "linux/arm/v7"))
 	push(t, host+"/app:many", mutate.AppendManifests(empty.Index,
-		mutate.IndexAddendum{Add: image(t, "linux/arm64"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}}},
-		mutate.IndexAddendum{Add: image(t, "linux/amd64")}, // without a platform: its config says it
-		mutate.IndexAddendum{Add: image(t, ""), Descriptor: v1.Descriptor{
+		mutate.IndexAddendum{Add: build(t, "linux/arm64"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}}},
+		mutate.IndexAddendum{Add: build(t, "linux/amd64")}, // without a platform: its config says it
+		mutate.IndexAddendum{Add: build(t, ""), Descriptor: v1.Descriptor{
 			Platform:    &v1.Platform{OS: "unknown", Architecture: "unknown"},
 			Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest"}}},
 	))
 	push(t, host+"/app:none", empty.Index)
-	push(t, host+"/app:nameless", image(t, ""))
+	push(t, host+"/app:nameless", build(t, ""))
 	for tag, c := range map[string]struct {
 		want string
 		gets int32
 	}{
 		"one":      {"linux/arm/v7", 2},
 		"many":     {"linux/amd64,linux/arm64", 3},
-		"none":     {"the index holds no image", 1},
+		"none":     {"the index has no image to run", 1},
 		"nameless": {"must both be set", 2},
 		"missing":  {"404 Not Found", 1},
 	} {

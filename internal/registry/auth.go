@@ -55,9 +55,9 @@ type sessionKey struct {
 	cred authn.AuthConfig
 }
 
-// Will says what is going to be done in a repository ("pull", "push"), so that
+// Expect says what is going to be done in a repository ("pull", "push"), so that
 // the first token a host is asked for serves all of it.
-func (c *Client) Will(ctx context.Context, repo Repository, actions ...string) error {
+func (c *Client) Expect(ctx context.Context, repo Repository, actions ...string) error {
 	s, err := c.session(ctx, repo)
 	if err != nil {
 		return err

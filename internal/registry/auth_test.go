@@ -130,7 +130,7 @@ func TestOneTokenForAll(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := cl.Will(ctx, repo, "pull", "push"); err != nil {
+			if err := cl.Expect(ctx, repo, "pull", "push"); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -89,7 +89,7 @@ func (c *Client) fallbackList(ctx context.Context, repo Repository, subject v1.H
 // does not keep the list of referrers itself, it is kept for it.
 func (c *Client) PutReferrer(ctx context.Context, repo Repository, subject v1.Hash, m *Manifest, d v1.Descriptor) error {
 	kept := false
-	err := c.put(ctx, repo.Digest(m.Digest), m, func(h http.Header) { kept = h.Get("OCI-Subject") != "" })
+	err := c.put(ctx, repo.Digest(m.Digest), m, v1.Hash{}, func(h http.Header) { kept = h.Get("OCI-Subject") != "" })
 	if err != nil || kept {
 		return err
 	}

@@ -1,4 +1,4 @@
-package index
+package image
 
 import (
 	"strings"
@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	digest    = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	imageText = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,"digest":"` + digest + `"},"layers":[]}`
 	indexText = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
 )
@@ -28,14 +29,16 @@ func TestParseManifest(t *testing.T) {
 		"both at once":             {"", strings.Replace(imageText, `"layers"`, `"manifests":[],"layers"`, 1), "has no config"},
 		"an index with layers":     {"", strings.Replace(indexText, `"manifests"`, `"layers":[],"manifests"`, 1), "has a config or layers"},
 		"schema 1":                 {types.DockerManifestSchema1, `{"schemaVersion":1}`, "neither an image nor an index"},
-		"no JSON":                  {types.OCIImageIndex, "<html>", "it is no manifest"},
+		"too many layers":          {"", strings.Replace(imageText, `"layers":[]`, `"layers":[`+strings.Repeat(`{},`, MaxEntries)+`{}]`, 1), "more than 1000 layers or entries"},
+		"layers that are none":     {"", strings.Replace(imageText, `"layers":[]`, `"layers":{}`, 1), "not an array"},
+		"no JSON":                  {types.OCIImageIndex, "<html>", "it is not a manifest"},
 		"two documents":            {types.OCIImageIndex, indexText + "{}", "something follows its end"},
 		"a size below zero":        {"", strings.Replace(imageText, `"layers":[]`, `"layers":[{"size":-1,"digest":"`+digest+`"}]`, 1), "which cannot be"},
 		"a config below zero":      {"", strings.Replace(imageText, `"size":2`, `"size":-2`, 1), "which cannot be"},
-		"a digest that is none":    {"", strings.Replace(imageText, digest, "sha256:12", 1), "it is no manifest"},
+		"a digest that is none":    {"", strings.Replace(imageText, digest, "sha256:12", 1), "it is not a manifest"},
 		"a layer without a digest": {"", strings.Replace(imageText, `"layers":[]`, `"layers":[{"size":1}]`, 1), "which cannot be"},
 	} {
-		doc, err := parseManifest(&registry.Manifest{MediaType: c.said, Bytes: []byte(c.text)})
+		doc, err := Parse(&registry.Manifest{MediaType: c.said, Bytes: []byte(c.text)})
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -55,7 +58,7 @@ func FuzzParseManifest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said, text string) {
 		m := &registry.Manifest{MediaType: types.MediaType(said), Bytes: []byte(text)}
-		doc, err := parseManifest(m)
+		doc, err := Parse(m)
 		if err != nil {
 			return
 		}
@@ -63,7 +66,7 @@ func FuzzParseManifest(f *testing.F) {
 			t.Errorf("it is %q, with config %v", doc.MediaType, doc.Config)
 		}
 		for _, d := range doc.Manifests {
-			platformOf(d)
+			PlatformOf(d)
 		}
 	})
 }
