@@ -49,13 +49,13 @@ fmt: ## format the Go files
 	gofmt -w $$(git ls-files -- '*.go' ':!*/testdata/*')
 
 .PHONY: images
-images: bin/images ## build our own images into dist/images, an OCI layout each
-	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) --output oci:dist/images/$$b -- bin/images $$b; done
+images: bin/images ## build our own images into bin/layouts, an OCI layout each
+	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) --output oci:bin/layouts/$$b -- bin/images $$b; done
 
 .PHONY: push
 push: bin/images ## build our own images, push them and the Tekton bundle to IMAGE_REPO
-	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) -- bin/images $$b; done
-	@go run ./hack/bundle --push $(IMAGE_REPO)/catalog:$(VERSION)
+	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) --digest-file bin/$$b.digest -- bin/images $$b; done
+	@go run ./hack/bundle --push $(IMAGE_REPO)/catalog:$(VERSION) --digest-file bin/catalog.digest
 
 .PHONY: bin/images
 bin/images: build

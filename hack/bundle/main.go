@@ -4,6 +4,8 @@
 //
 //	bundle --out dist/bundle.tar     as an OCI archive
 //	bundle --push REPO:TAG           to a registry
+//
+// With --digest-file, the digest of what was pushed is in a file.
 package main
 
 import (
@@ -39,10 +41,11 @@ import (
 func main() {
 	out := flag.String("out", "", "write the bundle as an OCI archive to this file")
 	push := flag.String("push", "", "push the bundle to this reference")
+	digestFile := flag.String("digest-file", "", "write the bundle's digest to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *out, *push, registry.Keychain(os.Getenv)); err != nil {
+	if err := run(ctx, *out, *push, *digestFile, registry.Keychain(os.Getenv)); err != nil {
 		fmt.Fprintln(os.Stderr, "bundle: error:", err)
 		stop()
 		os.Exit(1)
@@ -51,7 +54,7 @@ func main() {
 
 // run writes the bundle to the file out, to the reference push, or to both. It
 // logs in as the binaries do: a release job has a token and no docker login.
-func run(ctx context.Context, out, push string, keychain authn.Keychain) error {
+func run(ctx context.Context, out, push, digestFile string, keychain authn.Keychain) error {
 	if out == "" && push == "" {
 		return errors.New("name --out FILE, --push REFERENCE, or both")
 	}
@@ -84,7 +87,10 @@ func run(ctx context.Context, out, push string, keychain authn.Keychain) error {
 		return fmt.Errorf("pushing %s: %w", push, err)
 	}
 	fmt.Printf("%s@%s\n", push, digest)
-	return nil
+	if digestFile == "" {
+		return nil
+	}
+	return os.WriteFile(digestFile, []byte(digest.String()+"\n"), 0o644)
 }
 
 // An object is one document that Tekton can fetch by kind and name.

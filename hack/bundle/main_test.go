@@ -32,7 +32,7 @@ func TestBundle(t *testing.T) {
 	ref := strings.TrimPrefix(server.URL, "http://") + "/polyarch/catalog:v1"
 	t.Chdir("../..")
 	archive := filepath.Join(t.TempDir(), "bundle.tar")
-	if err := run(t.Context(), archive, ref, authn.DefaultKeychain); err != nil {
+	if err := run(t.Context(), archive, ref, "", authn.DefaultKeychain); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string][]byte{}
@@ -110,9 +110,9 @@ func TestPushWithTheJobsOwnCredentials(t *testing.T) {
 	host := strings.TrimPrefix(server.URL, "http://")
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	t.Chdir("../..")
-	env := map[string]string{}
+	env, digest := map[string]string{}, filepath.Join(t.TempDir(), "digest")
 	push := func() error {
-		return run(t.Context(), "", host+"/polyarch/catalog:v1", ours.Keychain(func(k string) string { return env[k] }))
+		return run(t.Context(), "", host+"/polyarch/catalog:v1", digest, ours.Keychain(func(k string) string { return env[k] }))
 	}
 	if err := push(); err == nil || !strings.Contains(err.Error(), "pushing "+host) {
 		t.Errorf("without a password: %v", err)
@@ -120,6 +120,9 @@ func TestPushWithTheJobsOwnCredentials(t *testing.T) {
 	env = map[string]string{"CI_REGISTRY": host, "CI_REGISTRY_USER": "ci", "CI_REGISTRY_PASSWORD": "secret"}
 	if err := push(); err != nil {
 		t.Error(err)
+	}
+	if b, err := os.ReadFile(digest); err != nil || !strings.HasPrefix(string(b), "sha256:") {
+		t.Errorf("the digest: %q, %v", b, err)
 	}
 }
 
