@@ -85,21 +85,17 @@ func (c *config) pick(surveys []*cluster.Survey) (chosen []offer, missing platfo
 	return chosen, missing, err
 }
 
-// choose gives all offers or one of them. The host counts by architecture
+// choose returns all offers or one of them. The host counts by architecture
 // alone: a Mac builds and runs linux/arm64 in its virtual machine.
 func choose(how string, offered []offer, arch string, exact bool) ([]offer, error) {
-	if how == "all" || how == "one" && len(offered) == 1 {
+	if how == "all" || len(offered) == 1 {
 		return offered, nil
 	}
 	i := slices.IndexFunc(offered, func(o offer) bool { return o.platform.OS == "linux" && o.platform.Arch == arch })
 	if i < 0 {
 		i = slices.IndexFunc(offered, func(o offer) bool { return o.platform.Arch == arch })
 	}
-	if i < 0 && how == "host" {
-		return nil, exit.Impossiblef("choosing the platform of this host: no node takes the workload on %s; the nodes offer %s", arch, list(offered)).
-			Hint("--choose one takes the platform with most nodes instead")
-	}
-	if i < 0 || how == "most" {
+	if i < 0 {
 		if !exact {
 			return nil, errCounts
 		}

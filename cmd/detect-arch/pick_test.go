@@ -2,10 +2,8 @@ package main
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
-	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
 )
 
@@ -29,16 +27,10 @@ func TestChoose(t *testing.T) {
 		{"one", "linux/amd64,linux/arm64,windows/arm64", "arm64", "linux/arm64"}, // on a Mac too
 		{"one", "linux/amd64,windows/arm64", "arm64", "windows/arm64"},
 		{"one", "linux/amd64,linux/arm64", "s390x", "linux/arm64"},
-		{"host", "linux/amd64,linux/arm64", "arm64", "linux/arm64"},
-		{"host", "linux/amd64,linux/arm64", "s390x", "no node takes the workload on s390x; the nodes offer linux/amd64,linux/arm64"},
-		{"most", "linux/amd64,linux/arm64", "amd64", "linux/arm64"},
 	} {
 		got, err := choose(c.how, offers(t, c.offered), c.arch, true)
-		switch {
-		case err != nil && (exit.CodeOf(err) != exit.Impossible || !strings.Contains(err.Error(), c.want)):
-			t.Errorf("%+v: %v", c, err)
-		case err == nil && list(got).String() != c.want:
-			t.Errorf("%+v: %s", c, list(got))
+		if err != nil || list(got).String() != c.want {
+			t.Errorf("%+v: %s, %v", c, list(got), err)
 		}
 	}
 	// What depends on the number of nodes asks for exact ones.

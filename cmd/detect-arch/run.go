@@ -20,12 +20,11 @@ import (
 )
 
 type config struct {
-	files           flagset.Lines
-	kubeconfig      string
-	contexts        flagset.Words
-	common          bool
-	skipUnreachable bool
-	timeout         time.Duration
+	files      flagset.Lines
+	kubeconfig string
+	contexts   flagset.Words
+	common     bool
+	timeout    time.Duration
 
 	selector    string
 	tolerations flagset.Words
@@ -50,7 +49,6 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.String(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE`, or a folder with a file named kubeconfig; without it $KUBECONFIG, then ~/.kube/config, then the service account of the pod")
 	fs.Var(&c.files, "from-file", "read nodes from a `FILE` instead of a cluster, as kubectl get nodes -o json or -o yaml prints them; - is standard input; can be repeated")
 	fs.Bool(&c.common, "common", false, "of a fleet, give the platforms that every cluster has, not those that any has")
-	fs.Bool(&c.skipUnreachable, "skip-unreachable", false, "of a fleet, leave out clusters that cannot be reached, with a warning")
 	fs.Timeout(&c.timeout, "timeout", time.Minute, "give up after `TIME`")
 	fs.Group("Nodes")
 	fs.String(&c.selector, "selector", "", "count nodes with these labels alone: a `SELECTOR` as kubectl -l takes it, for example pool=builds")
@@ -61,7 +59,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Platforms")
 	fs.Var(&c.platforms, "platform", "give these `PLATFORMS` at most, for example linux/amd64,linux/arm64; one that no node offers ends with code 3")
 	fs.Bool(&c.allowMissing, "allow-missing", false, "keep a --platform that no node offers, with a warning, for clusters that emulate it")
-	fs.Choice(&c.choose, "choose", []string{"all", "one", "host", "most"}, "which of the platforms: all; one, that of this host's architecture if it is there, else the one with most nodes; host, that of this host's architecture; most, the one with most nodes")
+	fs.Choice(&c.choose, "choose", []string{"all", "one"}, "print all platforms, or one of them: that of this machine's architecture if the nodes have it, else the one with most nodes")
 	fs.Var(&c.fallback, "fallback", "give these `PLATFORMS`, with a warning, if there are no nodes that take the workload, no access, or no cluster")
 	fs.Group("Pipelines")
 	fs.Var(&c.runners, "runner", "where matrix and child pipeline build a platform: `PATTERN=LABEL[,LABEL]`; PATTERN is linux/arm64, linux or default, and the most specific counts; can be repeated, or one on each line")
@@ -94,7 +92,7 @@ Nodes that are not ready count, with a note.
 
 It needs the right to list nodes. Of a cluster of more than 100 nodes it reads the
 labels of all, and then of each platform whole nodes until one takes the workload;
---report and --choose most read all nodes whole.
+--report reads all nodes whole.
 
 A GitLab pipeline includes the file of --child-pipeline with trigger: include:
 artifact. Runners are GitHub's in the matrix and GitLab's in the child pipeline,
@@ -148,7 +146,7 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 
 // query gives what to ask the clusters, and refuses flags that do not go together.
 func (c *config) query() (cluster.Query, error) {
-	q := cluster.Query{Counts: c.report != "" || c.choose == "most", NodePools: c.nodePools}
+	q := cluster.Query{Counts: c.report != "", NodePools: c.nodePools}
 	q.Filter.ReadyOnly = c.readyOnly
 	if c.allowMissing && len(c.platforms) == 0 {
 		return q, exit.Usagef("--allow-missing keeps a platform of --platform, and there is none")
@@ -215,20 +213,14 @@ func (c *config) survey(ctx context.Context, e *command.Env, q cluster.Query) ([
 	var surveys []*cluster.Survey
 	var failed []error
 	for i, err := range errs {
-		switch {
-		case err == nil:
-			surveys = append(surveys, all[i])
-		case c.skipUnreachable && len(sources) > 1 && exit.CodeOf(err) == exit.Unreachable:
-			e.Log.Warnf("%s; going on without this cluster", err)
-		default:
+		if err != nil {
 			failed = append(failed, err)
+			continue
 		}
+		surveys = append(surveys, all[i])
 	}
 	if len(failed) > 0 {
 		return nil, errors.Join(failed...)
-	}
-	if len(surveys) == 0 {
-		return nil, exit.Unreachablef("reading nodes: none of %d clusters can be reached", len(sources))
 	}
 	return surveys, nil
 }

@@ -16,7 +16,7 @@ import (
 const sniffed = 4 << 10
 
 // settable are the flags that a functionConfig may set.
-var settable = []string{"artifacts", "image", "offline", "on-unknown", "insecure-registry", "timeout", "terms", "when", "cluster-platforms", "taints", "pod-spec", "report-file"}
+var settable = []string{"artifacts", "image", "offline", "on-unknown", "insecure-registry", "timeout", "terms", "cluster-platforms", "taints", "pod-spec", "report-file"}
 
 // function takes the flags that a KRM function's input sets. It returns the
 // input, of which it may have read the start, or all.

@@ -22,13 +22,12 @@ import (
 
 // An injector turns chunks of manifests into edits.
 type injector struct {
-	images     *catalogue
-	book       *lookup.Cache // nil: no registry is asked
-	kinds      kubeyaml.Kinds
-	taints     []pod.Taint
-	options    affinity.Options
-	imagesOnly bool // add no affinity, since the cluster has one platform
-	skip       bool // an image whose platforms are not known narrows nothing
+	images  *catalogue
+	book    *lookup.Cache // nil: no registry is asked
+	kinds   kubeyaml.Kinds
+	taints  []pod.Taint
+	options affinity.Options
+	skip    bool // an image whose platforms are not known narrows nothing
 }
 
 // lookups is how many registry look-ups run at the same time.
@@ -40,10 +39,9 @@ func (c *config) injector(log *command.Log) (*injector, error) {
 		return nil, err
 	}
 	in := &injector{
-		images:     images,
-		options:    affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster},
-		imagesOnly: c.when == "mixed" && len(c.cluster.Nodes()) < 2,
-		skip:       c.onUnknown == "skip",
+		images:  images,
+		options: affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster},
+		skip:    c.onUnknown == "skip",
 	}
 	if !c.offline {
 		in.book = lookup.New(registry.New(registry.Options{
@@ -157,10 +155,8 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 	if err != nil {
 		return err
 	}
-	if !in.imagesOnly {
-		if err := w.Affinity(change.New, change.Existing); err != nil {
-			return err
-		}
+	if err := w.Affinity(change.New, change.Existing); err != nil {
+		return err
 	}
 	if w.Spec.NodeName == "" {
 		if err := w.Tolerations(affinity.Tolerations(w.Spec, images, in.taints)); err != nil {

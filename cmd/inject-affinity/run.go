@@ -23,7 +23,6 @@ type config struct {
 	timeout   time.Duration
 
 	terms   string
-	when    string
 	cluster platform.List
 	taints  flagset.Words
 
@@ -43,7 +42,6 @@ func (c *config) flags(fs *flagset.Set) {
 
 	fs.Group("Nodes")
 	fs.Choice(&c.terms, "terms", []string{"per-os", "per-platform"}, "how many node selector terms to write; per-platform writes those that Skaffold writes")
-	fs.Choice(&c.when, "when", []string{"always", "mixed"}, "when to add affinity; mixed: only where --cluster-platforms names more than one platform")
 	fs.Var(&c.cluster, "cluster-platforms", "the `PLATFORMS` that the cluster's nodes have, as detect-arch prints them; a workload that none of them can run is an error")
 	fs.Var(&c.taints, "taints", "add tolerations for these `TAINTS`, KEY=VALUE:EFFECT, as detect-arch's result taints has them, where they are missing")
 
@@ -165,8 +163,6 @@ func (c *config) valid(e *command.Env) error {
 		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
 	case claimed != "" && !c.write && !c.check:
 		return exit.Usagef("flag %s needs --write or --check: without them, standard output carries the manifests", claimed)
-	case c.when == "mixed" && len(c.cluster) == 0:
-		return exit.Usagef("flag --when mixed needs --cluster-platforms").Hint("for example --cluster-platforms \"$(detect-arch)\"")
 	}
 	return nil
 }

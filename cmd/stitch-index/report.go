@@ -120,9 +120,6 @@ func (c *config) children(r *index.Result) []child {
 // files gives the files that flags ask for beside the results.
 func (c *config) files(d document) map[string][]byte {
 	files := map[string][]byte{}
-	if c.digestFile != "" {
-		files[c.digestFile] = []byte(d.Digest.String())
-	}
 	if c.artifacts != "" {
 		name := c.name
 		if name == "" {

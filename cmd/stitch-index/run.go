@@ -28,7 +28,6 @@ type config struct {
 	onIndex      flagset.Lines
 	onImages     flagset.Lines
 	fromGit      bool
-	digestFile   string
 	artifacts    string
 	name         string
 	build        building
@@ -57,7 +56,6 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Var(&c.onImages, "annotation", "annotate the images, in the index: `[PLATFORM:]KEY=VALUE`; index:KEY=VALUE annotates the index, manifest:KEY=VALUE what is built, manifest-descriptor[PLATFORM]:KEY=VALUE says the default in full; can be repeated, or one on each line")
 	fs.Bool(&c.fromGit, "git-annotations", false, "annotate the index with the commit, its date and the address of the repository that the folder --context is in")
 	fs.Group("Files")
-	fs.String(&c.digestFile, "digest-file", "", "write the digest of the index to `PATH`")
 	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH` that inject-affinity --artifacts and skaffold deploy --build-artifacts read")
 	fs.String(&c.name, "name", "", "the `NAME` that manifests have for the image, for the artifacts file (default: what --image says, without a tag)")
 	c.build.flags(fs)
