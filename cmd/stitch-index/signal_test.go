@@ -92,6 +92,77 @@ func TestSIGTERMAtEveryRequest(t *testing.T) {
 	}
 }
 
+// Where moving a tag takes longer than a program usually may after a signal,
+// it is moved all the same, and a second signal ends that.
+func TestSIGTERMWhileTagsMoveSlowly(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "stitch-index")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	for _, signals := range []int{1, 2} {
+		g := imagetest.NewRegistry()
+		if _, err := imagetest.App("linux/amd64", "amd64", "text").Push("registry.test/app:amd64", remote.WithTransport(g)); err != nil {
+			t.Fatal(err)
+		}
+		moving := make(chan bool, 9)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut && !strings.Contains(r.URL.Path, "sha256:") {
+				moving <- true
+				if strings.HasSuffix(r.URL.Path, "v2") {
+					time.Sleep(1500 * time.Millisecond)
+				}
+			}
+			g.ServeHTTP(w, r)
+		}))
+		host := strings.TrimPrefix(server.URL, "http://")
+		cmd := exec.Command(program, "--image", host+"/app", "--tag", "v1,v2", host+"/app:amd64")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-moving
+		for range signals {
+			cmd.Process.Signal(syscall.SIGTERM)
+			time.Sleep(100 * time.Millisecond) // two at once are one to the kernel
+		}
+		cmd.Wait()
+		server.Close()
+		code, said := cmd.ProcessState.ExitCode(), stderr.String()
+		switch {
+		case signals == 1 && (code != 0 || g.Tag("app", "v1") == "" || g.Tag("app", "v1") != g.Tag("app", "v2") || !strings.Contains(said, "a second signal ends it at once")):
+			t.Errorf("exit code %d, v1 is %q, v2 is %q\n%s", code, g.Tag("app", "v1"), g.Tag("app", "v2"), said)
+		case signals == 2 && (code != 143 || !strings.Contains(said, "cut off")):
+			t.Errorf("two signals: exit code %d\n%s", code, said)
+		}
+	}
+}
+
+// What a server sends on a connection that nobody uses is not told to users by
+// net/http.
+func TestUnsolicitedResponses(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "stitch-index")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		conn.Write([]byte("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\nHTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"))
+		time.Sleep(50 * time.Millisecond)
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	out, err := exec.Command(program, "--image", host+"/app", "--tag", "v1", "--wait", "2s", host+"/app:amd64").CombinedOutput()
+	if err == nil || strings.Contains(string(out), "nsolicited") || !strings.Contains(string(out), "404") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // Whatever signal ends the program, its builds end with it, and its folder goes.
 func TestSignalsEndBuilds(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "stitch-index")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
@@ -57,19 +58,41 @@ func (e *Env) Write(r output.Report) error { return e.Output.Write(r, e.World())
 // World is what the output flags work on.
 func (e *Env) World() output.World { return output.World{Getenv: e.Getenv, Stdout: e.Stdout} }
 
-// Hold asks for up to five seconds instead of one after a signal, for a step
-// that must be finished or undone; call the function it returns afterwards.
+// Hold keeps a signal from ending the program while a step lasts that must be
+// finished or undone; call the function it returns afterwards. A second signal
+// ends the program all the same.
 func (e *Env) Hold() (release func()) {
 	e.holding.Add(1)
 	return func() { e.holding.Add(-1) }
 }
 
-// grace returns how long the program may take to end after a signal.
-func (e *Env) grace() time.Duration {
-	if e.holding.Load() > 0 {
-		return 5 * time.Second
+const (
+	// grace is how long the program may take to end after a signal.
+	grace = 900 * time.Millisecond
+	// maxHold bounds how long a step may hold it.
+	maxHold = 150 * time.Second
+)
+
+// outlast waits, after a signal, until the program has had its time to end. It
+// reports whether that cut a step off that had to be finished.
+func (e *Env) outlast(again <-chan os.Signal) (cutOff bool) {
+	caught := time.Now()
+	free := caught
+	for {
+		select {
+		case <-again:
+			return e.holding.Load() > 0
+		case <-time.After(20 * time.Millisecond):
+		}
+		switch now := time.Now(); {
+		case now.Sub(caught) > maxHold:
+			return true
+		case e.holding.Load() > 0:
+			free = now
+		case now.Sub(free) > grace:
+			return false
+		}
 	}
-	return 900 * time.Millisecond
 }
 
 // Main runs p as this process and returns its exit code.
@@ -77,6 +100,7 @@ func Main(p Program) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	e := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	log.SetOutput(io.Discard) // net/http says there what no user can use: "Unsolicited response received on idle HTTP channel"
 	signals := make(chan os.Signal, 2)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) { // as nohup has it
@@ -87,11 +111,11 @@ func Main(p Program) int {
 	go func() {
 		caught := stopped{<-signals}
 		cancel(caught)
-		select {
-		case <-signals: // a second one: at once
-		case <-time.After(e.grace()):
+		said := caught.Error()
+		if e.outlast(signals) {
+			said += "; what had to be finished was cut off: look at what it has changed"
 		}
-		fmt.Fprintf(os.Stderr, "%s: error: %s\n", p.Name, caught)
+		fmt.Fprintf(os.Stderr, "%s: error: %s\n", p.Name, said)
 		os.Exit(int(caught.code()))
 	}()
 	return int(p.Exec(ctx, e, os.Args[1:]))
@@ -151,7 +175,13 @@ func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 	}
 	var sig stopped
 	if errors.As(context.Cause(ctx), &sig) {
-		e.Log.err(sig)
+		said := len(exit.HintsOf(err)) > 0 // a step that was held has something to say
+		if own := (stopped{}); !said || !errors.As(err, &own) {
+			e.Log.err(sig)
+		}
+		if said {
+			e.Log.err(err)
+		}
 		return sig.code()
 	}
 	e.Log.err(err)

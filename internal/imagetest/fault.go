@@ -24,7 +24,7 @@ type Fault struct {
 
 // Transient are the kinds of faults that go away by themselves, so that trying
 // again helps.
-var Transient = []string{"429", "429 date", "500", "502", "503", "504", "refused", "lost", "truncated", "stalled", "silent", "expired"}
+var Transient = []string{"429", "429 date", "500", "502", "503", "504", "refused", "lost", "truncated", "stalled", "silent", "expired", "done 504"}
 
 // Hits gives how many requests it has happened to.
 func (f *Fault) Hits() int {
@@ -67,6 +67,13 @@ func (f *Fault) happen(g *Registry, w http.ResponseWriter, r *http.Request) {
 	case "lost": // it is done, and the answer is lost
 		g.Answer(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
+	case "done": // it is done, and the answer is an error
+		g.Answer(httptest.NewRecorder(), r)
+		status, err := strconv.Atoi(arg)
+		if err != nil {
+			panic("no such fault: " + f.Kind)
+		}
+		writeError(w, status, "UNKNOWN", "made to fail")
 	case "truncated", "stalled":
 		a := httptest.NewRecorder()
 		g.Answer(a, r)
