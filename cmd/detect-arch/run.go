@@ -233,8 +233,6 @@ func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
 	switch {
 	case len(c.contexts) > 0 || c.kubeconfig != "":
 		return nil, exit.Usagef("--from-file reads no cluster: leave out --context and --kubeconfig")
-	case c.nodePools:
-		return nil, exit.Usagef("--from-file reads nodes, which tell nothing of pools without any: leave out --node-pools")
 	}
 	var sources []cluster.Source
 	seen := map[string]bool{}

@@ -23,6 +23,12 @@ func tell(log *command.Log, s *cluster.Survey) {
 	default:
 		log.Infof("%s: by their labels, %s", s.Cluster, strings.Join(parts, ", "))
 	}
+	for _, w := range s.Warnings {
+		log.Warnf("%s", w)
+	}
+	for _, u := range s.Unknown {
+		log.Infof("%s: not known: %s", s.Cluster, u)
+	}
 	for _, g := range s.LeftOut {
 		log.Infof("%s: left out: %s", s.Cluster, group(g))
 	}

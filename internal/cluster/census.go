@@ -1,15 +1,20 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/platform"
 )
 
 const (
@@ -22,34 +27,64 @@ const (
 
 // A kind is what nodes have in common by their labels. An empty part means
 // that there is no label.
-type kind struct{ os, arch string }
+type kind struct {
+	os, arch string
+	term     int // the first term of the workload's node affinity that matches
+}
+
+// maxNodeKinds is how many kinds of nodes a cluster may have: each costs requests.
+const maxNodeKinds = 200
 
 // A census is how many nodes there are of each kind, by their labels alone.
 type census struct {
 	total   int
 	kinds   map[kind]int
 	virtual int
-	example string // one that is virtual
+	example string               // one that is virtual
+	ruled   map[[2]string]*Group // out by the workload's rules on labels
 }
 
 // census reads the metadata of all nodes.
 func (s *Server) census(ctx context.Context, f *Filter) (*census, error) {
 	var c *census
-	_, err := s.list(ctx, listing{selector: f.selector(), metadata: true}, sink{
-		start: func() { c = &census{kinds: map[kind]int{}} },
+	full := func() bool { return len(c.kinds) > maxNodeKinds }
+	_, err := s.list(ctx, listing{selector: f.selector(), metadata: true, keep: f.Workload.keys()}, sink{
+		start: func() { c = &census{kinds: map[kind]int{}, ruled: map[[2]string]*Group{}} },
 		each: func(n *Node) {
-			c.total++
-			if n.virtual() && !f.takesVirtual() {
-				if c.virtual == 0 || n.Name < c.example {
-					c.example = n.Name
-				}
-				c.virtual++
-				return
+			if c.total++; !full() {
+				c.add(f, n)
 			}
-			c.kinds[kind{n.Labels[osLabel], n.Labels[archLabel]}]++
 		},
+		enough: full,
 	})
+	if err == nil && full() {
+		err = exit.Failf("reading nodes of %s: they have labels of more than %d platforms", s.name, maxNodeKinds)
+	}
 	return c, err
+}
+
+func (c *census) add(f *Filter, n *Node) {
+	if n.virtual() && !f.takesVirtual() {
+		if c.virtual == 0 || n.Name < c.example {
+			c.example = n.Name
+		}
+		c.virtual++
+		return
+	}
+	k := kind{os: n.Labels[osLabel], arch: n.Labels[archLabel]}
+	if f.Workload != nil {
+		p, labelled, _ := n.platform()
+		on := p.String()
+		if !labelled {
+			p, on = platform.Platform{}, "" // status may tell
+		}
+		if why := f.Workload.mismatch(n.Name, n.Labels, p); why != "" {
+			group(c.ruled, on, why, n.Name).count(1, 0)
+			return
+		}
+		k.term = f.Workload.term(n)
+	}
+	c.kinds[k]++
 }
 
 // everything reads all nodes whole.
@@ -66,6 +101,7 @@ func (s *Server) everything(ctx context.Context, f Filter) (*tally, error) {
 // one that takes the workload.
 func (s *Server) sample(ctx context.Context, f Filter, c *census) (*tally, error) {
 	sum := newTally(f)
+	sum.leftOut = c.ruled
 	if c.virtual > 0 {
 		group(sum.leftOut, "", leftVirtual, c.example).count(c.virtual, 0)
 	}
@@ -100,18 +136,22 @@ func (s *Server) sample(ctx context.Context, f Filter, c *census) (*tally, error
 // about it: a few first, then larger pages. The limit of a list must not
 // change between its pages, so these are two lists.
 func (s *Server) probe(ctx context.Context, f Filter, k kind) (*tally, error) {
-	selector, err := f.of(k)
+	selector, fields, err := f.of(k)
 	if err != nil {
 		return nil, err
 	}
 	var t *tally
 	to := sink{
-		start:  func() { t = newTally(f) },
-		each:   func(n *Node) { t.add(n) },
+		start: func() { t = newTally(f) },
+		each: func(n *Node) {
+			if f.Workload.term(n) == k.term { // the others are of another kind, or counted
+				t.add(n)
+			}
+		},
 		enough: func() bool { return true },
 	}
 	for _, limit := range []int{firstProbe, nextProbe} {
-		more, err := s.list(ctx, listing{selector: selector, limit: limit}, to)
+		more, err := s.list(ctx, listing{selector: selector, fields: fields, limit: limit}, to)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +165,7 @@ func (s *Server) probe(ctx context.Context, f Filter, k kind) (*tally, error) {
 }
 
 func (k kind) compare(l kind) int {
-	return slices.Compare([]string{k.os, k.arch}, []string{l.os, l.arch})
+	return cmp.Or(slices.Compare([]string{k.os, k.arch}, []string{l.os, l.arch}), k.term-l.term)
 }
 
 // selector gives the filter's selector as the API takes it.
@@ -136,8 +176,9 @@ func (f *Filter) selector() string {
 	return f.Selector.String()
 }
 
-// of narrows the filter's selector to nodes of a kind that are not virtual.
-func (f *Filter) of(k kind) (string, error) {
+// of narrows the filter's selector to nodes of a kind that are not virtual, by
+// labels and by fields.
+func (f *Filter) of(k kind) (byLabels, byFields string, err error) {
 	sel := labels.Everything()
 	if f.Selector != nil {
 		sel = f.Selector.DeepCopySelector()
@@ -153,9 +194,23 @@ func (f *Filter) of(k kind) (string, error) {
 		}
 		r, err := labels.NewRequirement(l[0], op, values)
 		if err != nil {
-			return "", fmt.Errorf("reading nodes: label %s: %w", l[0], err)
+			return "", "", fmt.Errorf("reading nodes: label %s: %w", l[0], err)
 		}
 		sel = sel.Add(*r)
 	}
-	return sel.String(), nil
+	rules, fields := f.Workload.rules(k.term)
+	for _, rule := range rules {
+		// What the API server cannot select by is judged node by node.
+		if op, ok := selectors[rule.Operator]; ok {
+			if r, err := labels.NewRequirement(rule.Key, op, rule.Values); err == nil {
+				sel = sel.Add(*r)
+			}
+		}
+	}
+	return sel.String(), strings.Join(fields, ","), nil
+}
+
+var selectors = map[string]selection.Operator{
+	"In": selection.In, "NotIn": selection.NotIn, "Exists": selection.Exists, "DoesNotExist": selection.DoesNotExist,
+	"Gt": selection.GreaterThan, "Lt": selection.LessThan,
 }

@@ -14,7 +14,7 @@ type page struct {
 	Remaining       int64
 }
 
-var errNotNodes = errors.New("it is no list of nodes")
+var errNotNodes = errors.New("it is not a list of nodes")
 
 // decodeList reads one JSON document with a list of nodes, or with one Node,
 // and calls each for every node while it reads. At the end of r it returns io.EOF.
@@ -89,7 +89,7 @@ func decodeItems(dec *json.Decoder, each func(*Node)) error {
 		return err
 	}
 	if t != json.Delim('[') {
-		return fmt.Errorf("%w: its items are no array", errNotNodes)
+		return fmt.Errorf("%w: its items are not an array", errNotNodes)
 	}
 	for i := 0; dec.More(); i++ {
 		var w wireNode
@@ -101,6 +101,69 @@ func decodeItems(dec *json.Decoder, each func(*Node)) error {
 		}
 		n := w.node()
 		each(&n)
+	}
+	_, err = dec.Token()
+	return err
+}
+
+// decodeObjects reads one JSON document with a list of objects of any kind, and
+// calls visit for each while it reads.
+func decodeObjects(dec *json.Decoder, visit func(json.RawMessage) error) (page, error) {
+	var p page
+	t, err := dec.Token()
+	if err != nil {
+		return p, inside(err)
+	}
+	if t != json.Delim('{') {
+		return p, fmt.Errorf("%w: it starts with %v", errNoList, t)
+	}
+	items := false
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return p, inside(err)
+		}
+		switch key {
+		case "items":
+			items = true
+			err = decodeEach(dec, visit)
+		case "metadata":
+			var m struct{ Continue string }
+			err = dec.Decode(&m)
+			p.Continue = m.Continue
+		default:
+			var skip json.RawMessage
+			err = dec.Decode(&skip)
+		}
+		if err != nil {
+			return p, inside(err)
+		}
+	}
+	if !items {
+		return p, fmt.Errorf("%w: it has no items", errNoList)
+	}
+	return p, nil
+}
+
+var errNoList = errors.New("it is not a list of objects")
+
+// decodeEach reads an array, or null.
+func decodeEach(dec *json.Decoder, visit func(json.RawMessage) error) error {
+	t, err := dec.Token()
+	if err != nil || t == nil {
+		return err
+	}
+	if t != json.Delim('[') {
+		return fmt.Errorf("%w: its items are not an array", errNoList)
+	}
+	for i := 0; dec.More(); i++ {
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return fmt.Errorf("item %d: %w", i+1, err)
+		}
+		if err := visit(raw); err != nil {
+			return err
+		}
 	}
 	_, err = dec.Token()
 	return err

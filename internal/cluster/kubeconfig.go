@@ -46,7 +46,7 @@ func (a Access) Open() ([]Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := newServer("in-cluster", c, a.UserAgent)
+		s, err := newServer("in-cluster", a.ownNamespace(), c, a.UserAgent)
 		return []Source{s}, err
 	}
 	merged, err := rules.Load()
@@ -95,12 +95,17 @@ func (a Access) context(rules *clientcmd.ClientConfigLoadingRules, merged *api.C
 		}
 		return nil, e
 	}
-	c, err := clientcmd.NewNonInteractiveClientConfig(*merged, name, nil, rules).ClientConfig()
+	config := clientcmd.NewNonInteractiveClientConfig(*merged, name, nil, rules)
+	c, err := config.ClientConfig()
 	if err != nil {
 		return nil, exit.Failf("reading kubeconfig %s: context %q: %s", file, name, text.Line(cause(err).Error())).
 			Hint("kubectl --context %s version shows whether kubectl can use it", name)
 	}
-	return newServer(name, c, a.UserAgent)
+	namespace, _, err := config.Namespace()
+	if err != nil || namespace == "" {
+		namespace = "default"
+	}
+	return newServer(name, namespace, c, a.UserAgent)
 }
 
 // files gives the kubeconfig files, or nil if there is none and this may be a
@@ -149,7 +154,16 @@ func inFolder(p string) string {
 	return filepath.Join(p, "kubeconfig")
 }
 
-// inCluster gives the configuration of a pod's service account.
+// ownNamespace returns the pod's namespace.
+func (a Access) ownNamespace() string {
+	b, err := os.ReadFile(filepath.Join(cmp.Or(a.ServiceAccount, ServiceAccount), "namespace"))
+	if err != nil || len(b) == 0 || len(b) > 63 {
+		return "default"
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// inCluster returns the configuration of a pod's service account.
 func (a Access) inCluster() (*rest.Config, error) {
 	host, port := a.Getenv("KUBERNETES_SERVICE_HOST"), a.Getenv("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {

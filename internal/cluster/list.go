@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/retry"
 )
 
 // acceptMetadata asks for the metadata of objects alone, best as protobuf.
@@ -20,9 +21,11 @@ const acceptMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMeta
 
 // A listing is a request for nodes.
 type listing struct {
-	selector string // of labels
-	limit    int    // of a page; 0 leaves it to the server
-	metadata bool   // name and labels are enough
+	selector string   // of labels
+	fields   string   // likewise
+	limit    int      // of a page; 0 leaves it to the server
+	metadata bool     // name and labels are enough
+	keep     []string // the labels that matter beside those of platforms
 }
 
 // A sink takes what a listing gives. A listing that has to start again calls
@@ -40,11 +43,15 @@ func (s *Server) list(ctx context.Context, l listing, to sink) (more bool, err e
 	for try := 1; ; try++ {
 		to.start()
 		more, err = s.pages(ctx, l, to)
+		if l.metadata && (isStatus(err, http.StatusNotAcceptable) || isStatus(err, http.StatusBadRequest)) {
+			l.metadata = false // a proxy or a gateway that knows plain JSON alone
+			continue
+		}
 		var stale *staleError
 		if !errors.As(err, &stale) {
 			return more, err
 		}
-		if try == tries {
+		if try >= retry.Default.Tries {
 			return more, s.explain(ctx, "reading nodes", stale.err)
 		}
 	}
@@ -60,6 +67,9 @@ func (s *Server) pages(ctx context.Context, l listing, to sink) (more bool, err 
 	if l.selector != "" {
 		query.Set("labelSelector", l.selector)
 	}
+	if l.fields != "" {
+		query.Set("fieldSelector", l.fields)
+	}
 	if l.limit > 0 {
 		query.Set("limit", strconv.Itoa(l.limit))
 	}
@@ -73,7 +83,7 @@ func (s *Server) pages(ctx context.Context, l listing, to sink) (more bool, err 
 		case to.enough != nil && to.enough():
 			return true, nil
 		case p.Continue == query.Get("continue"):
-			return false, exit.Failf("reading nodes of %s: the server gives the same page again and again", s.name)
+			return false, exit.Failf("reading nodes of %s: the server returns the same page again and again", s.name)
 		}
 		query.Set("continue", p.Continue)
 	}
@@ -100,20 +110,17 @@ func (s *Server) page(ctx context.Context, l listing, query url.Values, each fun
 	var p page
 	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
 	case "application/vnd.kubernetes.protobuf":
-		p, err = decodeProtobuf(body, counted)
+		p, err = decodeProtobuf(body, keptLabels(l.keep), counted)
 	case "application/json":
 		p, err = decodeList(json.NewDecoder(body), counted)
 	default:
 		err = errNotNodes
 	}
-	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
 		return p, nil
-	case errors.Is(err, errNotNodes), errors.Is(err, errTooLong), errors.As(err, &syntax):
-		return p, exit.Failf("reading nodes of %s: %w", s.name, err).Hint("does %s lead to a Kubernetes API server?", s.base)
-	case errors.Is(err, io.EOF), dropped(err):
+	case errors.Is(err, io.EOF), retry.Dropped(err):
 		return p, &staleError{inside(err)}
 	}
-	return p, s.explain(ctx, "reading nodes", err)
+	return p, s.garbled(ctx, "reading nodes", err)
 }

@@ -1,9 +1,3 @@
-// Package cluster finds out which platforms a workload can run on: from a
-// file with nodes, or from a Kubernetes API server.
-//
-// It speaks HTTP to the server itself, with client-go's kubeconfig and
-// credentials but without its typed clients, and decodes answers as a stream:
-// of a node of 17 KB it needs a few words.
 package cluster
 
 import (
@@ -29,8 +23,11 @@ type Node struct {
 	Taints        []pod.Taint
 	NotReady      bool // the Ready condition is there and is not True
 
-	// What the kubelet says of itself in status.nodeInfo.
-	OS, Arch string
+	// What the kubelet says of itself in status.nodeInfo, and has for pods.
+	OS, Arch    string
+	Allocatable map[string]quantity
+
+	ClusterName, ClusterNamespace string // of Cluster API, if it made the node
 }
 
 // wireNode is a v1 Node, as JSON, less what is of no interest here.
@@ -39,6 +36,11 @@ type wireNode struct {
 	Metadata struct {
 		Name   string            `json:"name"`
 		Labels map[string]string `json:"labels"`
+
+		Annotations struct {
+			ClusterName      string `json:"cluster.x-k8s.io/cluster-name"`
+			ClusterNamespace string `json:"cluster.x-k8s.io/cluster-namespace"`
+		} `json:"annotations"`
 	} `json:"metadata"`
 	Spec struct {
 		Unschedulable bool        `json:"unschedulable"`
@@ -53,6 +55,7 @@ type wireNode struct {
 			OperatingSystem string `json:"operatingSystem"`
 			Architecture    string `json:"architecture"`
 		} `json:"nodeInfo"`
+		Allocatable map[string]quantity `json:"allocatable"`
 	} `json:"status"`
 }
 
@@ -60,7 +63,8 @@ func (w *wireNode) node() Node {
 	n := Node{
 		Name: w.Metadata.Name, Labels: w.Metadata.Labels,
 		Unschedulable: w.Spec.Unschedulable, Taints: w.Spec.Taints,
-		OS: w.Status.NodeInfo.OperatingSystem, Arch: w.Status.NodeInfo.Architecture,
+		OS: w.Status.NodeInfo.OperatingSystem, Arch: w.Status.NodeInfo.Architecture, Allocatable: w.Status.Allocatable,
+		ClusterName: w.Metadata.Annotations.ClusterName, ClusterNamespace: w.Metadata.Annotations.ClusterNamespace,
 	}
 	for _, c := range w.Status.Conditions {
 		if c.Type == "Ready" {

@@ -3,169 +3,169 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"net/url"
+	"fmt"
 	"slices"
-	"strings"
 
-	"k8s.io/apimachinery/pkg/labels"
-
-	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/pod"
 )
 
 // A pool makes nodes when pods wait for them; now it may have none.
 type pool struct {
-	name   string              // for people: "NodePool arm"
-	labels map[string][]string // that its nodes may have; os and arch are among them
-	open   bool                // its nodes may have other labels too
-	taints []pod.Taint
-	off    string // why it makes no nodes; empty if it does
-	unsure string // what its platforms were taken from, if not from what it says
+	name     string            // for people: "NodePool arm"
+	labels   map[string]values // of its nodes, but for os and arch
+	anyOf    func(string) bool // the labels that all its nodes have, with values that it does not say; nil for none
+	taints   []pod.Taint
+	capacity map[string]quantity // of a node; nil if it is not known
+	off      string              // why it makes no nodes; empty if it does
+	notes    []string            // what is odd about it
+	makes    []made
+	unknown  string // why it is not known what it makes
 }
 
-// addPool counts a pool for each platform that it makes nodes of, by the
-// filter's verdict on such a node.
-func (t *tally) addPool(p pool) {
-	if !p.selected(t.filter.Selector) {
-		return
-	}
-	for _, os := range p.labels[osLabel] {
-		for _, arch := range p.labels[archLabel] {
-			n := Node{Name: p.name, Labels: map[string]string{osLabel: os, archLabel: arch}, Taints: p.taints, OS: os, Arch: arch}
-			platform, _, err := n.platform()
-			if err != nil {
-				continue
-			}
-			if p.off != "" {
-				group(t.leftOut, platform.String(), p.off, p.name).count(0, 1)
-				continue
-			}
-			if t.judge(&n, 0, 1) && p.unsure != "" {
-				group(t.notes, platform.String(), p.unsure, p.name).count(0, 1)
-			}
-		}
-	}
+// A made is a platform of the nodes that a pool makes.
+type made struct {
+	platform platform.Platform
+	off      string // why it does not make such nodes, although it says so
+	note     string // what the platform was taken from, if not from what the pool says
 }
 
-// selected reports whether a node of the pool may match the selector.
-func (p *pool) selected(s labels.Selector) bool {
-	if s == nil {
-		return true
-	}
-	requirements, _ := s.Requirements()
+// matches reports whether a node of the pool with the platform may meet all of
+// the requirements on labels.
+func (p *pool) matches(on platform.Platform, requirements []pod.Requirement) bool {
+	asked := map[string]values{}
 	for _, r := range requirements {
-		values, known := p.labels[r.Key()]
-		switch {
-		case known && !slices.ContainsFunc(values, func(v string) bool { return r.Matches(labels.Set{r.Key(): v}) }):
-			return false
-		case !known && !p.open && !r.Matches(labels.Set{}):
+		k := modern(r.Key)
+		v, seen := asked[k]
+		if !seen {
+			v = p.label(k, on)
+		}
+		if asked[k] = v.and(r); !asked[k].possible() {
 			return false
 		}
 	}
 	return true
 }
 
-// poolKinds are the lists of pools, by API group.
-var poolKinds = []struct {
-	group, resource, called string
-	read                    func([]byte) (pool, error)
-}{
-	{"karpenter.sh", "nodepools", "Karpenter NodePools", readNodePool},
-	{"cluster.x-k8s.io", "machinedeployments", "Cluster API MachineDeployments", readMachines},
-	{"cluster.x-k8s.io", "machinesets", "Cluster API MachineSets", readMachines},
-	{"cluster.x-k8s.io", "machinepools", "Cluster API MachinePools", readMachines},
-	{"machine.openshift.io", "machinesets", "OpenShift MachineSets", readMachines},
+func (p *pool) label(key string, on platform.Platform) values {
+	switch key {
+	case osLabel:
+		return exactly(on.OS)
+	case archLabel:
+		return exactly(on.Arch)
+	}
+	if v, ok := p.labels[key]; ok {
+		return v
+	}
+	if p.anyOf != nil && p.anyOf(key) {
+		return anyValue
+	}
+	return absent
 }
 
-// pools reads all pools of the kinds that the server knows. Which it knows is
-// asked first: without the right to list something, the API server says 403
-// even if there is no such thing.
-func (s *Server) pools(ctx context.Context) ([]pool, error) {
-	body, err := s.read(ctx, "reading API groups", "apis", nil)
+// addPool counts a pool for each platform that it makes nodes of, by the
+// filter's verdict on such a node.
+func (t *tally) addPool(p *pool) {
+	asked := requirementsOf(t.filter.Selector)
+	if len(p.makes) == 0 && p.unknown != "" && p.matches(platform.Platform{}, withoutPlatform(asked)) {
+		group(t.leftOut, "", p.unknown, p.name).count(0, 1)
+	}
+	for _, m := range p.makes {
+		if p.matches(m.platform, asked) {
+			t.count(p.name, t.filter.judgePool(p, m), 0, 1)
+		}
+	}
+}
+
+func withoutPlatform(rs []pod.Requirement) []pod.Requirement {
+	return slices.DeleteFunc(slices.Clone(rs), func(r pod.Requirement) bool { k := modern(r.Key); return k == osLabel || k == archLabel })
+}
+
+// An objectKind is a kind of object that is listed.
+type objectKind struct {
+	group, kind string
+	called      string // for people, in the plural
+}
+
+// A catalog lists the objects of a cluster, or of a record of one.
+type catalog interface {
+	// objects calls visit for each object of a kind. Served is false if the
+	// cluster knows no such kind.
+	objects(ctx context.Context, k objectKind, visit func(json.RawMessage)) (served bool, err error)
+}
+
+// A poolReader reads pools from a catalog into a tally.
+type poolReader struct {
+	from   catalog
+	to     *tally
+	failed []error // kinds of pools that are served and could not be read
+	read   bool    // a kind of pools was read
+}
+
+// addPools counts the pools of all providers. That one kind of them cannot be
+// read is a warning; if none can, it is an error.
+func (t *tally) addPools(ctx context.Context, from catalog) error {
+	r := &poolReader{from: from, to: t}
+	for _, provider := range []func(context.Context){r.karpenter, r.machines, r.computeClasses} {
+		provider(ctx)
+		if ctx.Err() != nil && len(r.failed) > 0 {
+			return r.failed[len(r.failed)-1]
+		}
+	}
+	if len(r.failed) > 0 && !r.read {
+		return r.failed[0]
+	}
+	for _, err := range r.failed {
+		t.warn("%s; going on without them", err)
+	}
+	t.sayWhatNoObjectTells()
+	return nil
+}
+
+// pools lists a kind of pools.
+func (r *poolReader) pools(ctx context.Context, k objectKind, visit func(json.RawMessage) error) {
+	served, err := r.from.objects(ctx, k, r.tolerant(k, visit))
 	if err != nil {
-		return nil, err
-	}
-	var found struct {
-		Groups []struct {
-			Name             string
-			PreferredVersion struct{ Version string }
-		}
-	}
-	if err := json.Unmarshal(body, &found); err != nil {
-		return nil, exit.Failf("reading API groups of %s: %w", s.name, err).Hint("does %s lead to a Kubernetes API server?", s.base)
-	}
-	var pools []pool
-	for _, k := range poolKinds {
-		for _, g := range found.Groups {
-			if g.Name != k.group {
-				continue
-			}
-			items, err := s.items(ctx, k.called, "apis/"+url.PathEscape(g.Name)+"/"+url.PathEscape(g.PreferredVersion.Version)+"/"+k.resource)
-			if err != nil {
-				return nil, err
-			}
-			for _, item := range items {
-				p, err := k.read(item)
-				if err != nil {
-					return nil, exit.Failf("reading %s of %s: %w", k.called, s.name, err)
-				}
-				if p.labels != nil {
-					pools = append(pools, p)
-				}
-			}
-		}
-	}
-	return pools, nil
-}
-
-// items lists objects of a custom resource, which may not exist.
-func (s *Server) items(ctx context.Context, called, path string) ([]json.RawMessage, error) {
-	var all []json.RawMessage
-	query := url.Values{"limit": {"500"}}
-	for {
-		body, err := s.read(ctx, "reading "+called, path, query)
-		if isStatus(err, 404) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		var list struct {
-			Metadata struct{ Continue string }
-			Items    []json.RawMessage
-		}
-		if err := json.Unmarshal(body, &list); err != nil {
-			return nil, exit.Failf("reading %s of %s: %w", called, s.name, err)
-		}
-		all = append(all, list.Items...)
-		if list.Metadata.Continue == "" || list.Metadata.Continue == query.Get("continue") {
-			return all, nil
-		}
-		query.Set("continue", list.Metadata.Continue)
+		r.failed = append(r.failed, err)
+	} else if served {
+		r.read = true
 	}
 }
 
-// maxPools bounds an answer that is read as one piece.
-const maxPools = 64 << 20
-
-func (s *Server) read(ctx context.Context, doing, path string, query url.Values) ([]byte, error) {
-	resp, err := s.get(ctx, doing, path, query, "application/json")
+// details lists a kind of objects that say more of pools. Without them pools
+// are judged by what they say themselves.
+func (r *poolReader) details(ctx context.Context, k objectKind, visit func(json.RawMessage) error) (known bool) {
+	served, err := r.from.objects(ctx, k, r.tolerant(k, visit))
 	if err != nil {
-		return nil, err
+		r.to.warn("%s; going on without them", err)
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPools+1))
-	if err != nil {
-		return nil, s.explain(ctx, doing, err)
-	}
-	if len(body) > maxPools {
-		return nil, exit.Failf("%s of %s: the answer is longer than %d MiB", doing, s.name, maxPools>>20)
-	}
-	return body, nil
+	return served && err == nil
 }
 
-// commaList splits an annotation's list.
-func commaList(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+// tolerant makes a warning of an object that is not of the expected form.
+func (r *poolReader) tolerant(k objectKind, visit func(json.RawMessage) error) func(json.RawMessage) {
+	return func(raw json.RawMessage) {
+		if err := visit(raw); err != nil {
+			var o struct{ Metadata struct{ Name string } }
+			_ = json.Unmarshal(raw, &o) // the name is for people, and may be missing
+			r.to.warn("reading %s %s: %v; going on without it", k.kind, o.Metadata.Name, err)
+		}
+	}
+}
+
+// maxWarnings bounds what objects that cannot be read say.
+const maxWarnings = 20
+
+func (t *tally) warn(format string, args ...any) {
+	if len(t.warnings) < maxWarnings {
+		t.warnings = append(t.warnings, fmt.Sprintf(format, args...))
+	}
+}
+
+// meta is what matters of the metadata of any object.
+type meta struct {
+	Name, Namespace                      string
+	Labels, Annotations                  map[string]string
+	CreationTimestamp, DeletionTimestamp string
+	OwnerReferences                      []struct{ Kind string }
 }

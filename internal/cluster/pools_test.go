@@ -54,8 +54,8 @@ func TestKarpenter(t *testing.T) {
 		"not in":           {req(`{"key":"kubernetes.io/arch","operator":"NotIn","values":["arm64"]}`), "linux/amd64 0+1", Query{}},
 		"exists":           {req(`{"key":"kubernetes.io/arch","operator":"Exists"}`), both, Query{}},
 		"nothing said":     {req(`{"key":"karpenter.sh/capacity-type","operator":"In","values":["spot"]}`), both + note, Query{}},
-		"windows":          {req(arm + `,{"key":"kubernetes.io/os","operator":"In","values":["windows"]}`), "windows/arm64 0+1", Query{}},
-		"not linux":        {req(arm + `,{"key":"kubernetes.io/os","operator":"NotIn","values":["linux"]}`), "windows/arm64 0+1", Query{}},
+		"windows":          {req(arm + `,{"key":"kubernetes.io/os","operator":"In","values":["windows"]}`), "", Query{}},
+		"not linux":        {req(arm + `,{"key":"kubernetes.io/os","operator":"NotIn","values":["linux"]}`), "", Query{}},
 		"no arch":          {req(`{"key":"kubernetes.io/arch","operator":"DoesNotExist"}`), "", Query{}},
 		"tainted":          {`{"taints":[{"key":"CriticalAddonsOnly","effect":"NoSchedule"}],"requirements":[` + arm + `]}`, "out: 0+1 linux/arm64 tainted CriticalAddonsOnly:NoSchedule (NodePool p)", Query{}},
 		"tainted for arch": {`{"taints":[{"key":"kubernetes.io/arch","value":"arm64","effect":"NoSchedule"}],"requirements":[` + arm + `]}`, "linux/arm64 0+1 kubernetes.io/arch=arm64:NoSchedule", Query{}},
@@ -68,7 +68,7 @@ func TestKarpenter(t *testing.T) {
 		"other name":       {req(arm), "", Query{Filter: Filter{Selector: selector(t, "karpenter.sh/nodepool=q")}}},
 		"selected by one value": {
 			req(arm + `,{"key":"zone","operator":"In","values":["a","b"]}`), "linux/arm64 0+1",
-			Query{Filter: Filter{Selector: selector(t, "zone=b,instance=open")}},
+			Query{Filter: Filter{Selector: selector(t, "zone=b,node.kubernetes.io/instance-type=m5.large")}},
 		},
 		"selected by no value": {req(arm + `,{"key":"zone","operator":"In","values":["a","b"]}`), "", Query{Filter: Filter{Selector: selector(t, "zone=c")}}},
 	} {
@@ -92,7 +92,11 @@ func TestKarpenter(t *testing.T) {
 
 func TestClusterAPI(t *testing.T) {
 	machines := func(kind, name, annotations, more string) map[string]any {
-		return object(t, `{"kind":"`+kind+`","metadata":{"name":"`+name+`","annotations":{`+annotations+`}`+more+`}}`)
+		group := "cluster.x-k8s.io"
+		if name == "power" {
+			group = "machine.openshift.io"
+		}
+		return object(t, `{"kind":"`+kind+`","metadata":{"name":"`+name+`","annotations":{"`+group+maxSizeSuffix+`":"3",`+annotations+`}`+more+`}}`)
 	}
 	const labels, taints = `"capacity.cluster-autoscaler.kubernetes.io/labels":`, `"capacity.cluster-autoscaler.kubernetes.io/taints":`
 	s := clustertest.Start(t, clustertest.Node("a", "linux", "amd64"))
@@ -112,12 +116,13 @@ func TestClusterAPI(t *testing.T) {
 	want := `linux/amd64 1
 linux/arm64 0+1 kubernetes.io/arch=arm64:NoSchedule
 linux/ppc64le 0+1
+out: 0+1  whose architecture no object tells; the annotation capacity.cluster-autoscaler.kubernetes.io/labels would (MachineDeployment none)
 out: 0+1 linux/arm64 tainted gpu=yes:NoExecute (MachineDeployment gpu)
-out: 0+1 linux/s390x limited to no nodes (MachineDeployment zero)`
+out: 0+1 linux/s390x not scaled by the autoscaler: without a maximum size above zero (MachineDeployment zero)`
 	if d := cmp.Diff(want, ask(t, s, Query{NodePools: true})); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff("linux/arm64 0+1 kubernetes.io/arch=arm64:NoSchedule", ask(t, s, Query{NodePools: true, Filter: Filter{Selector: selector(t, "pool=x")}})); d != "" {
+	if d := cmp.Diff("linux/arm64 0+1 kubernetes.io/arch=arm64:NoSchedule\nout: 0+1  whose architecture no object tells; the annotation capacity.cluster-autoscaler.kubernetes.io/labels would (MachineDeployment none)", ask(t, s, Query{NodePools: true, Filter: Filter{Selector: selector(t, "pool=x")}})); d != "" {
 		t.Error("selector", d)
 	}
 }
@@ -135,6 +140,7 @@ func TestPoolsThatAreNotThere(t *testing.T) {
 	if d := cmp.Diff("linux/amd64 1", ask(t, s, Query{NodePools: true})); d != "" {
 		t.Error("group without the resource", d)
 	}
+	s.Objects[nodePools] = nil
 	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == nodePools {
 			clustertest.Refuse(w, 403, "Forbidden", `nodepools.karpenter.sh is forbidden: User "ci" cannot list resource`)

@@ -30,12 +30,19 @@ const (
 
 var errProtobuf = fmt.Errorf("%w: its protobuf is damaged", errNotNodes)
 
-// keptLabels are those that a platform, and a virtual kubelet, are known by.
-var keptLabels = map[string]bool{osLabel: true, archLabel: true, virtualLabel: true}
+// keptLabels returns the labels that a platform, and a virtual kubelet, are
+// known by, and others.
+func keptLabels(others []string) map[string]bool {
+	kept := map[string]bool{osLabel: true, archLabel: true, virtualLabel: true}
+	for _, l := range others {
+		kept[l] = true
+	}
+	return kept
+}
 
 // decodeProtobuf reads a list of objects and calls each for every one with its
-// name and keptLabels, while it reads.
-func decodeProtobuf(r io.Reader, each func(*Node)) (page, error) {
+// name and those labels that are kept, while it reads.
+func decodeProtobuf(r io.Reader, kept map[string]bool, each func(*Node)) (page, error) {
 	b := bufio.NewReaderSize(r, 32<<10)
 	magic := make([]byte, len(protobufMagic))
 	if _, err := io.ReadFull(b, magic); err != nil {
@@ -59,14 +66,14 @@ func decodeProtobuf(r io.Reader, each func(*Node)) (page, error) {
 			}
 			continue
 		}
-		if p, err = decodeMessages(b, length, each); err != nil {
+		if p, err = decodeMessages(b, length, kept, each); err != nil {
 			return p, err
 		}
 	}
 }
 
 // decodeMessages reads the list itself, which is total bytes long.
-func decodeMessages(b *bufio.Reader, total int64, each func(*Node)) (page, error) {
+func decodeMessages(b *bufio.Reader, total int64, kept map[string]bool, each func(*Node)) (page, error) {
 	var p page
 	var buf []byte
 	counted := &countingReader{r: b}
@@ -98,7 +105,7 @@ func decodeMessages(b *bufio.Reader, total int64, each func(*Node)) (page, error
 			})
 		case listItems:
 			var n Node
-			if n, err = decodeObject(buf); err == nil {
+			if n, err = decodeObject(buf, kept); err == nil {
 				each(&n)
 			}
 		}
@@ -109,7 +116,7 @@ func decodeMessages(b *bufio.Reader, total int64, each func(*Node)) (page, error
 	return p, nil
 }
 
-func decodeObject(object []byte) (Node, error) {
+func decodeObject(object []byte, kept map[string]bool) (Node, error) {
 	n := Node{Labels: map[string]string{}}
 	err := fields(object, func(field int, meta []byte) error {
 		if field != objectMeta {
@@ -132,7 +139,7 @@ func decodeObject(object []byte) (Node, error) {
 				}); err != nil {
 					return err
 				}
-				if keptLabels[string(key)] {
+				if kept[string(key)] {
 					n.Labels[string(key)] = string(val)
 				}
 			}

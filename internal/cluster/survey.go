@@ -16,6 +16,9 @@ type Survey struct {
 	Offers  []Offer `json:"offers"`  // by platform; those that can take the workload
 	LeftOut []Group `json:"leftOut"` // nodes that do not take the workload
 	Notes   []Group `json:"notes"`   // nodes that do, and are odd
+
+	Warnings []string `json:"warnings"` // what could not be read, and counts nothing
+	Unknown  []string `json:"unknown"`  // what no object of the cluster tells
 }
 
 // An Offer is a platform that the workload can run on.
@@ -24,6 +27,9 @@ type Offer struct {
 	Nodes    int               `json:"nodes"`  // that take the workload; if not all were read whole, those with the labels
 	Pools    int               `json:"pools"`  // that make such nodes
 	Taints   []pod.Taint       `json:"taints"` // on the architecture, to be tolerated
+
+	// Allocatable is what the nodes have for pods, if all were read whole.
+	Allocatable Resources `json:"allocatable,omitzero"`
 }
 
 // A Group is nodes, or pools of nodes, that have the same said of them.
@@ -51,6 +57,11 @@ type tally struct {
 	offers  map[platform.Platform]*Offer
 	leftOut map[[2]string]*Group // by platform and reason
 	notes   map[[2]string]*Group
+
+	warnings []string
+	unknown  []string
+	clusters map[string]bool // of Cluster API, namespace/name, that the nodes belong to; nil without nodes
+	clouds   map[int]bool    // whose nodes there are, by index
 }
 
 func newTally(f Filter) *tally {
@@ -59,31 +70,46 @@ func newTally(f Filter) *tally {
 
 // add counts a node if the filter's selector selects it.
 func (t *tally) add(n *Node) {
+	t.origin(n)
 	if t.filter.selects(n) {
-		t.judge(n, 1, 0)
+		t.count(n.Name, t.filter.judge(n), 1, 0)
 	}
 }
 
-// judge counts one node, or one pool that makes such nodes, where the filter's
-// verdict puts it, and reports whether it is part of an offer.
-func (t *tally) judge(n *Node, nodes, pools int) bool {
-	v := t.filter.judge(n)
-	name := ""
+// origin notes where a node comes from.
+func (t *tally) origin(n *Node) {
+	if t.clusters == nil {
+		t.clusters, t.clouds = map[string]bool{}, map[int]bool{}
+	}
+	if n.ClusterName != "" {
+		t.clusters[n.ClusterNamespace+"/"+n.ClusterName] = true
+	}
+	for i, c := range clouds {
+		if n.Labels[c.label] != "" {
+			t.clouds[i] = true
+		}
+	}
+}
+
+// count puts one node, or one pool that makes such nodes, where the verdict
+// belongs.
+func (t *tally) count(name string, v verdict, nodes, pools int) {
+	on := ""
 	if v.platform != (platform.Platform{}) {
-		name = v.platform.String()
+		on = v.platform.String()
 	}
 	if v.leftOut != "" {
-		group(t.leftOut, name, v.leftOut, n.Name).count(nodes, pools)
-		return false
+		group(t.leftOut, on, v.leftOut, name).count(nodes, pools)
+		return
 	}
-	if v.note != "" {
-		group(t.notes, name, v.note, n.Name).count(nodes, pools)
+	for _, note := range v.notes {
+		group(t.notes, on, note, name).count(nodes, pools)
 	}
 	o := t.offer(v.platform)
 	o.Nodes += nodes
 	o.Pools += pools
 	o.tolerate(v.taints)
-	return true
+	o.Allocatable.add(v.allocatable)
 }
 
 func (g *Group) count(nodes, pools int) {
@@ -129,6 +155,7 @@ func (t *tally) merge(u *tally) {
 		mine.Nodes += o.Nodes
 		mine.Pools += o.Pools
 		mine.tolerate(o.Taints)
+		mine.Allocatable.add(o.Allocatable)
 	}
 	for k, g := range u.leftOut {
 		group(t.leftOut, k[0], k[1], g.Example).count(g.Nodes, g.Pools)
@@ -136,6 +163,11 @@ func (t *tally) merge(u *tally) {
 	for k, g := range u.notes {
 		group(t.notes, k[0], k[1], g.Example).count(g.Nodes, g.Pools)
 	}
+	if t.clusters == nil && u.clusters != nil {
+		t.clusters, t.clouds = map[string]bool{}, map[int]bool{}
+	}
+	maps.Copy(t.clusters, u.clusters)
+	maps.Copy(t.clouds, u.clouds)
 }
 
 // group gives the group of a platform and a reason. Its example is the same in
@@ -152,8 +184,17 @@ func group(groups map[[2]string]*Group, platform, reason, node string) *Group {
 
 // survey gives the sums, in an order that depends on the nodes alone.
 func (t *tally) survey(cluster string) *Survey {
-	s := &Survey{Cluster: cluster, Whole: !t.partial, Offers: []Offer{}, LeftOut: sorted(t.leftOut), Notes: sorted(t.notes)}
+	s := &Survey{Cluster: cluster, Whole: !t.partial, Offers: []Offer{}, LeftOut: sorted(t.leftOut), Notes: sorted(t.notes), Warnings: t.warnings, Unknown: t.unknown}
+	if s.Warnings == nil {
+		s.Warnings = []string{}
+	}
+	if s.Unknown == nil {
+		s.Unknown = []string{}
+	}
 	for _, o := range t.offers {
+		if t.partial {
+			o.Allocatable = Resources{}
+		}
 		slices.SortFunc(o.Taints, func(a, b pod.Taint) int { return cmp.Compare(a.String(), b.String()) })
 		s.Offers = append(s.Offers, *o)
 	}

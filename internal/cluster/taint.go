@@ -1,5 +1,10 @@
 package cluster
 
+import (
+	"slices"
+	"strings"
+)
+
 // Taint keys with a meaning of their own.
 // https://kubernetes.io/docs/reference/labels-annotations-taints/
 const (
@@ -9,13 +14,55 @@ const (
 	cordonedTaint = "node.kubernetes.io/unschedulable"
 )
 
-// conditionTaints come and go with a node's health, by Kubernetes itself.
-var conditionTaints = map[string]string{
-	"node.kubernetes.io/not-ready":                   "not ready",
-	"node.kubernetes.io/unreachable":                 "not ready",
+// passingTaints come and go by themselves: with a node's health, or while it
+// starts, until the program that owns them removes them.
+var passingTaints = map[string]string{
+	"node.kubernetes.io/not-ready":                   notReady,
+	"node.kubernetes.io/unreachable":                 notReady,
 	"node.kubernetes.io/network-unavailable":         "without network",
 	"node.kubernetes.io/memory-pressure":             "short of memory",
 	"node.kubernetes.io/disk-pressure":               "short of disk",
 	"node.kubernetes.io/pid-pressure":                "short of process ids",
-	"node.cloudprovider.kubernetes.io/uninitialized": "starting",
+	"node.cloudprovider.kubernetes.io/uninitialized": starting, // https://kubernetes.io/docs/tasks/administer-cluster/running-cloud-controller/
+	"node.cluster.x-k8s.io/uninitialized":            starting, // https://cluster-api.sigs.k8s.io/developer/providers/contracts/bootstrap-config#taint-nodes-at-creation
+	"karpenter.sh/unregistered":                      starting, // https://karpenter.sh/docs/concepts/nodepools/#specstartuptaints
+	"node.cilium.io/agent-not-ready":                 starting, // https://docs.cilium.io/en/stable/installation/taints/
+	"ebs.csi.aws.com/agent-not-ready":                starting, // https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/install.md
+	"efs.csi.aws.com/agent-not-ready":                starting, // https://github.com/kubernetes-sigs/aws-efs-csi-driver/blob/master/docs/README.md
+	"fsx.csi.aws.com/agent-not-ready":                starting,
+	"cni.istio.io/not-ready":                         starting, // https://istio.io/latest/docs/setup/additional-setup/cni/
+}
+
+// passingPrefixes are of taints whose owners choose the rest of the key.
+var passingPrefixes = []string{
+	"readiness.k8s.io/", // https://kubernetes.io/blog/2026/02/03/introducing-node-readiness-controller/
+	"startup-taint.cluster-autoscaler.kubernetes.io/",
+	"status-taint.cluster-autoscaler.kubernetes.io/",
+	"ignore-taint.cluster-autoscaler.kubernetes.io/",
+}
+
+const (
+	notReady = "not ready"
+	starting = "starting"
+)
+
+// passing returns what a taint that goes away by itself says of a node, or "".
+func passing(key string) string {
+	if s := passingTaints[key]; s != "" {
+		return s
+	}
+	if slices.ContainsFunc(passingPrefixes, func(p string) bool { return strings.HasPrefix(key, p) }) {
+		return starting
+	}
+	return ""
+}
+
+// ofPlatform reports whether a taint is there so that only pods come that are
+// built for the node's platform: GKE's on arm64, and many a one on Windows.
+func ofPlatform(key string) bool {
+	switch key {
+	case archLabel, osLabel, "node.kubernetes.io/os", "node.kubernetes.io/arch":
+		return true
+	}
+	return false
 }

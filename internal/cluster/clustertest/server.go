@@ -29,7 +29,7 @@ import (
 type Server struct {
 	URL     string
 	Objects map[string][]map[string]any // by path, for example /api/v1/nodes, in the server's order
-	Groups  map[string]string           // API groups, and the version each prefers
+	Groups  map[string]string           // API groups, and their versions with commas between, the preferred one first
 
 	// Before answers a request itself, if it returns true.
 	Before func(w http.ResponseWriter, r *http.Request) bool
@@ -124,7 +124,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.groups(w, r)
 		return
 	}
+	if parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/"); len(parts) == 3 && parts[0] == "apis" && slices.Contains(strings.Split(s.Groups[parts[1]], ","), parts[2]) {
+		s.resources(w, r)
+		return
+	}
 	objects, ok := s.Objects[r.URL.Path]
+	if o := s.one(r.URL.Path); !ok && o != nil {
+		s.write(w, r, "application/json", mustJSON(o))
+		return
+	}
 	if !ok {
 		Refuse(w, http.StatusNotFound, "NotFound", "the server could not find the requested resource")
 		return
@@ -137,7 +145,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var picked []map[string]any
 	for _, o := range objects {
 		cordoned, _ := at(o, "spec", "unschedulable").(bool)
-		if selector.Matches(labels.Set(Labels(o))) && (q.Get("fieldSelector") != "spec.unschedulable=false" || !cordoned) {
+		if selector.Matches(labels.Set(Labels(o))) && fieldsMatch(q.Get("fieldSelector"), o, cordoned) {
 			picked = append(picked, o)
 		}
 	}
@@ -159,11 +167,65 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) groups(w http.ResponseWriter, r *http.Request) {
 	list := metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}}
-	for g, v := range s.Groups {
-		gv := metav1.GroupVersionForDiscovery{GroupVersion: g + "/" + v, Version: v}
-		list.Groups = append(list.Groups, metav1.APIGroup{Name: g, Versions: []metav1.GroupVersionForDiscovery{gv}, PreferredVersion: gv})
+	for g, versions := range s.Groups {
+		group := metav1.APIGroup{Name: g}
+		for v := range strings.SplitSeq(versions, ",") {
+			group.Versions = append(group.Versions, metav1.GroupVersionForDiscovery{GroupVersion: g + "/" + v, Version: v})
+		}
+		group.PreferredVersion = group.Versions[0]
+		list.Groups = append(list.Groups, group)
 	}
 	s.write(w, r, "application/json", mustJSON(list))
+}
+
+func fieldsMatch(selector string, o map[string]any, cordoned bool) bool {
+	for s := range strings.SplitSeq(selector, ",") {
+		name, _ := at(o, "metadata", "name").(string)
+		switch {
+		case s == "spec.unschedulable=false" && cordoned:
+			return false
+		case strings.HasPrefix(s, "metadata.name=") && s != "metadata.name="+name:
+			return false
+		case strings.HasPrefix(s, "metadata.name!=") && s == "metadata.name!="+name:
+			return false
+		}
+	}
+	return true
+}
+
+// kinds are those whose objects a test may leave without a kind.
+var kinds = map[string]string{
+	"nodepools": "NodePool", "provisioners": "Provisioner", "ec2nodeclasses": "EC2NodeClass",
+	"machinedeployments": "MachineDeployment", "machinesets": "MachineSet", "machinepools": "MachinePool", "computeclasses": "ComputeClass",
+}
+
+// resources lists what a version of a group serves: what there are objects of,
+// and what belongs to it.
+func (s *Server) resources(w http.ResponseWriter, r *http.Request) {
+	list := metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: strings.TrimPrefix(r.URL.Path, "/apis/")}
+	for path, objects := range s.Objects {
+		plural, ok := strings.CutPrefix(path, r.URL.Path+"/")
+		if !ok {
+			continue
+		}
+		kind := kinds[plural]
+		if len(objects) > 0 && kind == "" {
+			kind, _ = objects[0]["kind"].(string)
+		}
+		list.APIResources = append(list.APIResources, metav1.APIResource{Name: plural + "/status", Kind: kind}, metav1.APIResource{Name: plural, Kind: kind})
+	}
+	s.write(w, r, "application/json", mustJSON(list))
+}
+
+// one returns a single object, by the path of its list and its name.
+func (s *Server) one(path string) map[string]any {
+	i := strings.LastIndexByte(path, '/')
+	for _, o := range s.Objects[path[:i]] {
+		if at(o, "metadata", "name") == path[i+1:] {
+			return o
+		}
+	}
+	return nil
 }
 
 // write compresses a long body if the client takes that, as the API server
