@@ -37,6 +37,9 @@ type session struct {
 	challenge  challenge // of a Bearer host
 	token      string
 	expires    time.Time
+	issued     []string // every token, for scrub
+	failed     error    // of the last exchange; nil if it went well
+	failedAt   time.Time
 	generation int           // counts challenges and tokens
 	busy       chan struct{} // closed when the probe or the exchange that others wait for is over
 }
@@ -163,17 +166,24 @@ func (s *session) authorize(ctx context.Context) (*authorization, error) {
 			a.header = "Basic " + s.basicAuth()
 		case s.kind == bearer && s.token != "" && time.Now().Before(s.expires):
 			a.header = "Bearer " + s.token
+		case s.kind == bearer && s.failed != nil && time.Since(s.failedAt) < failedFor:
+			defer s.mu.Unlock()
+			return nil, s.failed
 		case s.kind == bearer:
 			s.busy = make(chan struct{})
 			s.mu.Unlock()
 			token, expires, err := s.exchange(ctx)
 			s.mu.Lock()
 			s.release()
-			if err != nil {
+			if s.failed = nil; err != nil {
+				if ctx.Err() == nil {
+					s.failed, s.failedAt = err, time.Now()
+				}
 				s.mu.Unlock()
 				return nil, err
 			}
 			s.token, s.expires = token, expires
+			s.issued = append(s.issued, token)
 			s.generation++
 			a.header, a.generation = "Bearer "+token, s.generation
 		}
@@ -181,6 +191,10 @@ func (s *session) authorize(ctx context.Context) (*authorization, error) {
 		return a, nil
 	}
 }
+
+// failedFor is how long the failure of a token service is everybody's: it has
+// been tried as often as it is worth.
+const failedFor = 10 * time.Second
 
 // challenged takes in a 401. It reports whether sending the request again can
 // help.
@@ -236,7 +250,7 @@ func (s *session) exchange(ctx context.Context) (token string, expires time.Time
 	s.mu.Unlock()
 	realm, err := url.Parse(c.params["realm"])
 	if err == nil {
-		err = s.client.trusted(realm)
+		err = s.client.trusted(s.name, realm)
 	}
 	if err != nil {
 		return "", expires, exit.Deniedf("getting a token for %s: its token service: %w", s.name, err)
@@ -279,7 +293,11 @@ func (s *session) exchange(ctx context.Context) (token string, expires time.Time
 		err = errors.New("the answer holds none")
 	}
 	if err != nil {
-		return "", expires, Explain(fmt.Sprintf("getting a token for %s from %s", s.name, realm.Host), s.name, s.scrub(err))
+		err = Explain(fmt.Sprintf("getting a token for %s from %s", s.name, realm.Host), s.name, s.scrub(err))
+		if status := (*StatusError)(nil); errors.As(err, &status) { // which is no answer to what was asked of the registry
+			err = &exit.Error{Code: exit.CodeOf(err), Err: errors.New(err.Error()), Hints: exit.HintsOf(err)}
+		}
+		return "", expires, final{err}
 	}
 	if answer.ExpiresIn <= 0 {
 		answer.ExpiresIn = 60 // the specification's default
@@ -290,20 +308,7 @@ func (s *session) exchange(ctx context.Context) (token string, expires time.Time
 
 // doToken is do without a session: a token service is asked with what r has.
 func (c *Client) doToken(ctx context.Context, s *session, r request) error {
-	t := newTries(c.o)
-	for {
-		err := c.send(ctx, r, s, &authorization{header: "", s: s})
-		if err == nil || ctx.Err() != nil {
-			return c.ended(ctx, err)
-		}
-		pause, again := t.next(ctx, r, err)
-		if !again {
-			return err
-		}
-		if e := c.o.sleep(ctx, pause); e != nil {
-			return c.ended(ctx, err)
-		}
-	}
+	return c.again(ctx, r, func() error { return c.send(ctx, r, s, &authorization{s: s}) })
 }
 
 // scrub takes the credential out of an error: a registry may send back what it
@@ -315,11 +320,7 @@ func (s *session) scrub(err error) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, secret := range []string{s.basicAuth(), s.cred.Auth, s.cred.Password, s.cred.IdentityToken, s.cred.RegistryToken, s.token} {
-		if len(secret) > 3 {
-			status.Message = strings.ReplaceAll(status.Message, secret, "***")
-		}
-	}
+	status.scrub(append([]string{s.basicAuth(), s.cred.Auth, s.cred.Password, s.cred.IdentityToken, s.cred.RegistryToken}, s.issued...))
 	return err
 }
 

@@ -89,6 +89,8 @@ type host struct {
 	address string // host:port as the protocol needs it
 	scheme  string
 	guessed bool // http only because it is loopback: it may turn out to speak TLS
+
+	gate gate
 }
 
 func (c *Client) host(name string) *host {
@@ -149,11 +151,13 @@ type request struct {
 	body   func(context.Context) (io.ReadCloser, error) // nil: none
 	size   int64                                        // of the body
 
-	ok   []int                      // statuses that are a success
-	wait bool                       // 404 may go away
-	once bool                       // sending it again needs more than a new body
-	read func(*http.Response) error // takes the answer's body; nil drops it
-	keep bool                       // read closes the body, later
+	ok    []int                      // statuses that are a success
+	wait  bool                       // 404 may go away
+	late  bool                       // what it refers to may not have arrived everywhere
+	mount bool                       // something else can be done instead
+	once  bool                       // sending it again needs more than a new body
+	read  func(*http.Response) error // takes the answer's body; nil drops it
+	keep  bool                       // read closes the body, later
 
 	token bool   // sent to a token service, not to the registry
 	basic string // Authorization for the token service; may be empty
@@ -184,17 +188,34 @@ func (c *Client) Prepare(ctx context.Context, repo Repository) {
 // do sends r until it succeeds, fails for good, or patience ends. What is
 // being done is named by errors.
 func (c *Client) do(ctx context.Context, r request) error {
+	return c.again(ctx, r, func() error { return c.try(ctx, r) })
+}
+
+// again calls try, which sends r, as do says.
+func (c *Client) again(ctx context.Context, r request, try func() error) error {
 	t := newTries(c.o)
+	var last error // the last answer: what ends a wait is none
 	for {
-		err := c.try(ctx, r)
-		if err == nil || ctx.Err() != nil {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			if last != nil && errors.Is(err, context.Cause(ctx)) {
+				err = last
+			}
 			return c.ended(ctx, err)
 		}
+		last = err
 		pause, again := t.next(ctx, r, err)
 		if !again {
 			return err
 		}
 		c.o.Logf("%s %s: %v; trying again in %s", r.method, r.repo.Host, err, pause.Round(time.Millisecond))
+		if limited(err) {
+			c.host(r.repo.Host).gate.slow(pause) // all that goes there waits
+			continue
+		}
 		if e := c.o.sleep(ctx, pause); e != nil {
 			return c.ended(ctx, err)
 		}
@@ -274,11 +295,28 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 	return status
 }
 
+// exchange sends one request when its registry has a place for it. How long it
+// waits for that is no stall.
+func (c *Client) exchange(req *http.Request, r request, watch *watch) (*http.Response, error) {
+	g := &c.host(r.repo.Host).gate
+	watch.timer.Stop()
+	if err := g.enter(req.Context()); err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, err
+	}
+	defer g.leave()
+	watch.timer.Reset(watch.stall)
+	return c.http.Do(req)
+}
+
 const maxRedirects = 5
 
 // follow sends to an address and to those it is redirected to. Credentials go
 // to their home alone; atHome says whether the answer is from there.
 func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth string, watch *watch) (resp *http.Response, atHome bool, err error) {
+	away := false // a path that another host chose leads nowhere with a credential
 	for range maxRedirects {
 		var body *sending
 		if r.size > 0 {
@@ -299,11 +337,12 @@ func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth 
 			req.Header[k] = v
 		}
 		req.Header.Set("User-Agent", c.o.UserAgent)
-		atHome = to.Scheme == home.Scheme && to.Host == home.Host
+		away = away || to.Scheme != home.Scheme || to.Host != home.Host
+		atHome = !away
 		if auth != "" && atHome {
 			req.Header.Set("Authorization", auth)
 		}
-		resp, err := c.http.Do(req)
+		resp, err := c.exchange(req, r, watch)
 		if err != nil && body != nil && body.err.Load() != nil {
 			return nil, false, final{*body.err.Load()}
 		}
@@ -329,7 +368,7 @@ func (c *Client) redirect(r request, resp *http.Response, from *url.URL) (*url.U
 	}
 	next, err := resp.Location()
 	if err == nil {
-		err = c.trusted(next)
+		err = c.trusted(r.repo.Host, next)
 	}
 	if err == nil && r.method != http.MethodGet && r.method != http.MethodHead && (resp.StatusCode < 307 || next.Host != from.Host) {
 		err = fmt.Errorf("it redirects a %s to %s", r.method, next.Host)
@@ -339,18 +378,6 @@ func (c *Client) redirect(r request, resp *http.Response, from *url.URL) (*url.U
 		return nil, final{fmt.Errorf("following a redirect: %w", err)}
 	}
 	return next, nil
-}
-
-// trusted refuses addresses that would send over plain HTTP what TLS protected.
-func (c *Client) trusted(u *url.URL) error {
-	switch {
-	case u.Scheme == "https":
-	case u.Scheme != "http" || u.Host == "":
-		return fmt.Errorf("%q is no address", u.Redacted())
-	case !loopback(u.Host) && !c.insecure(u.Host):
-		return fmt.Errorf("%s would be reached over plain HTTP", u.Host)
-	}
-	return nil
 }
 
 // bodyOf makes a request's body of bytes.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,18 +53,52 @@ func newStatusError(resp *http.Response) *StatusError {
 		e.Message = string(b)
 	}
 	e.Message = text.Line(e.Message)
-	if len(e.Message) > 300 {
-		e.Message = strings.ToValidUTF8(e.Message[:300], "") + "…"
-	}
 	return e
 }
 
+// maxMessage is how much of a message is shown. It is cut when it is shown: a
+// secret in it has to be whole to be found.
+const maxMessage = 300
+
 func (e *StatusError) Error() string {
 	s := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
-	if e.Message != "" {
-		s += ": " + e.Message
+	if m := e.Message; len(m) > maxMessage {
+		s += ": " + strings.ToValidUTF8(m[:maxMessage], "") + "…"
+	} else if m != "" {
+		s += ": " + m
 	}
 	return s
+}
+
+// scrub takes secrets out of the message, and what may be the beginning of one
+// at its end, where it was cut off.
+func (e *StatusError) scrub(secrets []string) {
+	for _, secret := range secrets {
+		if len(secret) < 4 {
+			continue
+		}
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(strconv.Quote(secret), `"`)} {
+			e.Message = strings.ReplaceAll(e.Message, form, "***")
+			for n := min(len(form), len(e.Message)); n > 3; n-- {
+				if strings.HasSuffix(e.Message, form[:n]) {
+					e.Message = e.Message[:len(e.Message)-n] + "***"
+					break
+				}
+			}
+		}
+	}
+}
+
+// early reports whether the answer says that something is missing which was
+// sent before: it may not have arrived everywhere.
+func (e *StatusError) early() bool {
+	for _, code := range e.Codes {
+		switch code {
+		case "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID":
+			return e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound
+		}
+	}
+	return e.Status == http.StatusNotFound && len(e.Codes) == 0
 }
 
 // temporary reports whether the same request may succeed later.
@@ -111,11 +147,4 @@ func Explain(action, host string, err error) error {
 		return exit.Unreachablef("%s: %w", action, err)
 	}
 	return exit.Failf("%s: %w", action, err)
-}
-
-// Refused reports whether err is a registry's word that it will not do what it
-// was asked for, however often.
-func Refused(err error) bool {
-	var status *StatusError
-	return errors.As(err, &status) && status.Status >= 400 && status.Status < 500 && !status.temporary()
 }

@@ -78,23 +78,35 @@ func (c *Client) manifest(ctx context.Context, ref Reference, wait bool) (*Manif
 	return m, nil
 }
 
-// Head gives the digest of a manifest; ok is false if there is none.
+// Head returns the digest of a manifest; ok is false if there is none. Where a
+// registry does not answer that, the manifest itself is read.
 func (c *Client) Head(ctx context.Context, ref Reference) (d v1.Hash, ok bool, err error) {
+	known := true
 	err = c.do(ctx, request{
 		method: http.MethodHead, repo: ref.Repository, path: "manifests/" + ref.name(),
 		header: http.Header{"Accept": {accepted}},
-		ok:     []int{200, 404},
+		ok:     []int{200, 404, 405, 501},
 		read: func(resp *http.Response) (err error) {
-			if ok = resp.StatusCode == 200; ok {
+			ok = resp.StatusCode == 200
+			known = ok || resp.StatusCode == 404
+			if ok {
 				d, err = v1.NewHash(resp.Header.Get("Docker-Content-Digest"))
+				known = err == nil
 			}
-			return err
+			return nil
 		},
 	})
 	if err != nil {
 		return v1.Hash{}, false, Explain("looking up "+ref.String(), ref.Host, err)
 	}
-	return d, ok, nil
+	if known {
+		return d, ok, nil
+	}
+	m, ok, err := c.Lookup(ctx, ref)
+	if err != nil || !ok {
+		return v1.Hash{}, false, err
+	}
+	return m.Digest, true, nil
 }
 
 // PutManifest stores a manifest under the reference's tag, or under its digest.
@@ -122,7 +134,7 @@ func (c *Client) put(ctx context.Context, ref Reference, m *Manifest, old v1.Has
 		method: http.MethodPut, repo: ref.Repository, path: "manifests/" + name,
 		header: header,
 		body:   bodyOf(m.Bytes), size: int64(len(m.Bytes)),
-		ok: []int{200, 201, 202},
+		ok: []int{200, 201, 202}, late: true,
 		read: func(resp *http.Response) error {
 			io.CopyN(io.Discard, resp.Body, 64<<10)
 			look(resp.Header)

@@ -8,7 +8,6 @@
 package registry
 
 import (
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -158,14 +157,4 @@ func ParseName(s string) (Reference, error) {
 	}
 	ref.Repository = repo
 	return ref, nil
-}
-
-// loopback reports whether a host, with or without a port, is this machine.
-func loopback(host string) bool {
-	name := (&url.URL{Host: host}).Hostname()
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(name)
-	return err == nil && a.Unmap().IsLoopback()
 }

@@ -51,7 +51,7 @@ func TestParseReference(t *testing.T) {
 
 func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "localhost:5000": true, "127.0.0.1:1": true, "127.9.9.9": true, "[::1]:5000": true, "reg.localhost": true,
+		"localhost": true, "localhost:5000": true, "127.0.0.1:1": true, "127.9.9.9": true, "[::1]:5000": true, "LOCALHOST.": true, "reg.localhost": false, "0.0.0.0": false,
 		"localhost.evil.example": false, "127.0.0.1.evil.example": false, "10.0.0.1:5000": false, "192.168.1.1": false, "ghcr.io": false, "": false,
 	} {
 		if loopback(host) != want {

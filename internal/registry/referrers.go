@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -28,26 +31,7 @@ func fallbackTag(d v1.Hash) string { return d.Algorithm + "-" + d.Hex }
 // Referrers gives what refers to a manifest, by the API of referrers or by the
 // tags that stand in for it.
 func (c *Client) Referrers(ctx context.Context, repo Repository, subject v1.Hash) ([]Referrer, error) {
-	var list *v1.IndexManifest
-	err := c.do(ctx, request{
-		method: http.MethodGet, repo: repo, path: "referrers/" + subject.String(),
-		header: http.Header{"Accept": {string(types.OCIImageIndex)}},
-		ok:     []int{200, 400, 404, 405},
-		read: func(resp *http.Response) error {
-			if resp.StatusCode != 200 {
-				return nil
-			}
-			b, err := readAll(resp.Body, maxManifest)
-			if err != nil {
-				return err
-			}
-			list = &v1.IndexManifest{}
-			if err := json.Unmarshal(b, list); err != nil {
-				return final{err}
-			}
-			return nil
-		},
-	})
+	list, err := c.listReferrers(ctx, repo, subject)
 	if err != nil {
 		return nil, Explain("reading what refers to "+repo.Digest(subject).String(), repo.Host, err)
 	}
@@ -71,6 +55,71 @@ func (c *Client) Referrers(ctx context.Context, repo Repository, subject v1.Hash
 		}
 	}
 	return rs, nil
+}
+
+// maxReferrers bounds how much may refer to one manifest.
+const maxReferrers = 1000
+
+// listReferrers asks the API of referrers, page by page. It returns nil if
+// there is none.
+func (c *Client) listReferrers(ctx context.Context, repo Repository, subject v1.Hash) (list *v1.IndexManifest, err error) {
+	r := request{
+		method: http.MethodGet, repo: repo, path: "referrers/" + subject.String(),
+		header: http.Header{"Accept": {string(types.OCIImageIndex)}},
+		ok:     []int{200, 400, 404, 405, 501},
+	}
+	var next *url.URL
+	r.read = func(resp *http.Response) error {
+		if next = nil; resp.StatusCode != 200 {
+			return nil
+		}
+		b, err := readAll(resp.Body, maxManifest)
+		if err != nil {
+			return err
+		}
+		page := &v1.IndexManifest{}
+		if err := json.Unmarshal(b, page); err != nil {
+			return final{err}
+		}
+		if list == nil {
+			list = page
+		} else {
+			list.Manifests = append(list.Manifests, page.Manifests...)
+		}
+		if next, err = nextPage(resp); err != nil {
+			return final{err}
+		}
+		return nil
+	}
+	for pages := 0; ; pages++ {
+		if err := c.do(ctx, r); err != nil {
+			return nil, err
+		}
+		if next == nil {
+			return list, nil
+		}
+		if list == nil || pages == maxReferrers || len(list.Manifests) > maxReferrers {
+			return nil, fmt.Errorf("there are more than %d", maxReferrers)
+		}
+		r.at, r.ok = next, []int{200}
+	}
+}
+
+// nextPage reads a Link header (RFC 8288). The next page is at the same host.
+func nextPage(resp *http.Response) (*url.URL, error) {
+	for _, link := range strings.Split(strings.Join(resp.Header.Values("Link"), ","), ",") {
+		target, params, ok := strings.Cut(strings.TrimSpace(link), ">")
+		params = strings.ReplaceAll(strings.ToLower(params), " ", "")
+		if !ok || !strings.HasPrefix(target, "<") || !strings.Contains(params, `;rel="next"`) && !strings.Contains(params, ";rel=next") {
+			continue
+		}
+		next, err := resp.Request.URL.Parse(target[1:])
+		if err == nil && (next.Host != resp.Request.URL.Host || next.Scheme != resp.Request.URL.Scheme) {
+			err = fmt.Errorf("the next page would be at %s", next.Host)
+		}
+		return next, err
+	}
+	return nil, nil
 }
 
 func (c *Client) fallbackList(ctx context.Context, repo Repository, subject v1.Hash) (*v1.IndexManifest, error) {

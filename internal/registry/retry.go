@@ -20,6 +20,19 @@ import (
 // maxRefused is how often a host that listens nowhere is tried.
 const maxRefused = 3
 
+// maxLimited is how often a request is sent to a host that says with each
+// refusal when to come back.
+const maxLimited = 20
+
+// maxLate is how often something is referred to that is not there yet.
+const maxLate = 4
+
+// limited reports whether a host was asked too much of.
+func limited(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && (status.Status == http.StatusTooManyRequests || status.Status == http.StatusServiceUnavailable && status.retryAfter > 0)
+}
+
 type tries struct {
 	n       int
 	o       Options
@@ -44,8 +57,15 @@ func (t *tries) next(ctx context.Context, r request, err error) (time.Duration, 
 		if status.Status == http.StatusNotFound && r.wait {
 			return pause, time.Since(t.started)+pause <= t.o.Wait
 		}
-		if !status.temporary() {
+		switch {
+		case r.late && status.early():
+			return pause, t.n < maxLate && retry.Fits(ctx, pause)
+		case !status.temporary():
 			return 0, false
+		case r.mount && status.Status >= 500 && t.n == 2:
+			return 0, false
+		case limited(err) && asked > 0: // it says itself when it will be well
+			return asked, t.n < maxLimited && retry.Fits(ctx, asked)
 		}
 	case !temporary(err):
 		return 0, false

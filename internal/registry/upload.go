@@ -29,8 +29,9 @@ func (c *Client) Begin(ctx context.Context, repo Repository, d v1.Descriptor, fr
 	}
 	u, err := c.begin(ctx, repo, d, url.Values{"mount": {d.Digest.String()}, "from": {from.Path}})
 	var status *StatusError
-	if errors.As(err, &status) && status.Status < 500 && status.Status != http.StatusTooManyRequests {
-		// Some registries refuse the mount instead of beginning an upload.
+	if errors.As(err, &status) && ctx.Err() == nil && status.Status != http.StatusTooManyRequests {
+		// Some registries refuse the mount, or fail at it, instead of beginning
+		// an upload.
 		u, err = c.begin(ctx, repo, d, nil)
 	}
 	if err != nil {
@@ -46,7 +47,7 @@ func (c *Client) explainBlob(repo Repository, d v1.Descriptor, err error) error 
 func (c *Client) begin(ctx context.Context, repo Repository, d v1.Descriptor, query url.Values) (u *Upload, err error) {
 	err = c.do(ctx, request{
 		method: http.MethodPost, repo: repo, path: "blobs/uploads/", query: query,
-		ok: []int{201, 202},
+		ok: []int{201, 202}, mount: query != nil,
 		read: func(resp *http.Response) error {
 			if resp.StatusCode == 201 {
 				return nil
@@ -54,7 +55,7 @@ func (c *Client) begin(ctx context.Context, repo Repository, d v1.Descriptor, qu
 			to, err := resp.Location()
 			if err == nil {
 				to = c.host(repo.Host).own(to)
-				err = c.trusted(to)
+				err = c.trusted(repo.Host, to)
 			}
 			if err != nil {
 				return final{errors.Join(errors.New("it does not say where to upload to"), err)}
@@ -91,7 +92,7 @@ func (u *Upload) Send(ctx context.Context, open func(context.Context) (io.ReadCl
 		if ctx.Err() != nil {
 			return u.c.explainBlob(u.repo, u.d, u.c.ended(ctx, err))
 		}
-		pause, again := t.next(ctx, request{}, err)
+		pause, again := t.next(ctx, request{late: true}, err)
 		if !again {
 			return u.c.explainBlob(u.repo, u.d, err)
 		}

@@ -1,0 +1,23 @@
+package registry
+
+import (
+	"net/url"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// Trusted calls trusted for a client to which some hosts are insecure.
+func Trusted(from, to string, insecure ...string) error {
+	u, err := url.Parse(to)
+	if err != nil {
+		return err
+	}
+	return New(Options{Insecure: insecure}).trusted(from, u)
+}
+
+// WithKeychain makes a client like c.
+func WithKeychain(c *Client, k authn.Keychain) *Client {
+	o := c.o
+	o.Keychain = k
+	return New(o)
+}
