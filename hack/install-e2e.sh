@@ -14,6 +14,8 @@ packages=(
   docker.io:20.10~
   docker-registry:2.8~
   rsync:3.2~
+  zsh:5.9~
+  fish:3.6~
 )
 
 # Where node is not there already, by whatever way.

@@ -45,36 +45,36 @@ type config struct {
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Clusters")
-	fs.Var(&c.contexts, "context", "a `CONTEXT` of the kubeconfig instead of the current one; can be repeated, for all platforms of a fleet")
-	fs.String(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE`, or a folder with a file named kubeconfig; without it $KUBECONFIG, then ~/.kube/config, then the service account of the pod")
-	fs.Var(&c.files, "from-file", "read nodes from a `FILE` instead of a cluster, as kubectl get nodes -o json or -o yaml prints them; - is standard input; can be repeated")
-	fs.Bool(&c.common, "common", false, "of a fleet, give the platforms that every cluster has, not those that any has")
-	fs.Timeout(&c.timeout, "timeout", time.Minute, "give up after `TIME`")
+	fs.Var(&c.contexts, "context", "use this `CONTEXT` of the kubeconfig instead of the current one; can be repeated for a fleet of clusters")
+	fs.String(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE`, or a folder that holds a file named kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod's service account, whichever is found first")
+	fs.Var(&c.files, "from-file", "read nodes from a `FILE` written by kubectl get nodes -o json or -o yaml instead of from a cluster; - reads standard input; can be repeated")
+	fs.Bool(&c.common, "common", false, "for a fleet, print the platforms that every cluster has instead of those that any cluster has")
+	fs.Timeout(&c.timeout, "timeout", time.Minute, "give up after this `TIME`")
 	fs.Group("Nodes")
-	fs.String(&c.selector, "selector", "", "count nodes with these labels alone: a `SELECTOR` as kubectl -l takes it, for example pool=builds")
-	fs.Var(&c.tolerations, "toleration", "a taint that the workload tolerates: `KEY[=VALUE][:EFFECT]`, or * for all; can be repeated")
-	fs.Bool(&c.readyOnly, "ready-only", false, "leave out nodes that are not ready or short of memory, disk or process ids, which come back by themselves")
-	fs.Bool(&c.nodePools, "node-pools", false, "count pools that may have no node now: Karpenter's NodePools; MachineDeployments, MachineSets and MachinePools of Cluster API and OpenShift with the cluster autoscaler's capacity annotations")
-	fs.String(&c.report, "report", "", "read every node whole, and write to `FILE` what was found, with exact counts, as JSON")
+	fs.String(&c.selector, "selector", "", "count only nodes with matching labels: a `SELECTOR` as in kubectl -l, for example pool=builds")
+	fs.Var(&c.tolerations, "toleration", "a taint that the workload tolerates: `KEY[=VALUE][:EFFECT]`, or * for every taint; can be repeated")
+	fs.Bool(&c.readyOnly, "ready-only", false, "leave out nodes that are not ready, or under memory, disk or PID pressure")
+	fs.Bool(&c.nodePools, "node-pools", false, "count node pools that are scaled to zero as well: Karpenter NodePools, and MachineDeployments, MachineSets and MachinePools of Cluster API or OpenShift that have the cluster autoscaler's capacity annotations")
+	fs.String(&c.report, "report", "", "read every node in full and write everything found, with exact counts, as JSON to `FILE`")
 	fs.Group("Platforms")
-	fs.Var(&c.platforms, "platform", "give these `PLATFORMS` at most, for example linux/amd64,linux/arm64; one that no node offers ends with code 3")
+	fs.Var(&c.platforms, "platform", "print only these `PLATFORMS`, for example linux/amd64,linux/arm64; it is an error (exit code 3) if no node offers one of them")
 	fs.Bool(&c.allowMissing, "allow-missing", false, "keep a --platform that no node offers, with a warning, for clusters that emulate it")
-	fs.Choice(&c.choose, "choose", []string{"all", "one"}, "print all platforms, or one of them: that of this machine's architecture if the nodes have it, else the one with most nodes")
-	fs.Var(&c.fallback, "fallback", "give these `PLATFORMS`, with a warning, if there are no nodes that take the workload, no access, or no cluster")
+	fs.Choice(&c.choose, "choose", []string{"all", "one"}, "print all platforms, or one: the architecture of this machine if the cluster has it, else the platform with the most nodes")
+	fs.Var(&c.fallback, "fallback", "print these `PLATFORMS`, with a warning, if there is no cluster, no access, or no node that takes the workload")
 	fs.Group("Pipelines")
-	fs.Var(&c.runners, "runner", "where matrix and child pipeline build a platform: `PATTERN=LABEL[,LABEL]`; PATTERN is linux/arm64, linux or default, and the most specific counts; can be repeated, or one on each line")
-	fs.String(&c.childPipeline, "child-pipeline", "", "write a GitLab child pipeline to `FILE`, with a job for each platform; what the jobs do is said by --child-job or --child-script")
-	fs.String(&c.childJob, "child-job", "", "the GitLab CI `FILE` that the child pipeline begins with, as it is; each job extends its hidden job .build-image, and it may have other jobs, stages and includes")
-	fs.Var(&c.childScript, "child-script", "a `COMMAND` of the jobs' script, with PLATFORM, ARCH, SLUG and PLATFORMS in the environment; can be repeated, or one on each line")
+	fs.Var(&c.runners, "runner", "the runner that builds a platform, for the matrix and the child pipeline: `PATTERN=LABEL[,LABEL]`, where PATTERN is a platform, an operating system or default; the most specific pattern wins; can be repeated, or one per line")
+	fs.String(&c.childPipeline, "child-pipeline", "", "write a GitLab child pipeline with one job per platform to `FILE`; --child-job or --child-script says what the jobs do")
+	fs.String(&c.childJob, "child-job", "", "start the child pipeline with this GitLab CI `FILE`, unchanged; each job extends its hidden job .build-image")
+	fs.Var(&c.childScript, "child-script", "a `COMMAND` of the jobs' script, run with PLATFORM, ARCH, SLUG and PLATFORMS in the environment; can be repeated, or one per line")
 }
 
 var results = []output.Spec{
 	{Name: "platforms", Description: "the platforms, for example linux/amd64,linux/arm64", List: true},
 	{Name: "arches", Description: "their architectures, for example amd64,arm64", List: true},
 	{Name: "mixed", Description: "true if there is more than one platform, else false"},
-	{Name: "count", Description: "how many platforms there are"},
-	{Name: "taints", Description: "taints on the architecture that a workload has to tolerate, for example kubernetes.io/arch=arm64:NoSchedule", List: true},
-	{Name: "matrix", Description: `for strategy.matrix of a GitHub workflow, by fromJSON: {"include":[{"platform":"linux/arm64","arch":"arm64","runner":"ubuntu-24.04-arm","slug":"linux_arm64"}]}`},
+	{Name: "count", Description: "the number of platforms"},
+	{Name: "taints", Description: "taints on the architecture that a workload must tolerate, for example kubernetes.io/arch=arm64:NoSchedule", List: true},
+	{Name: "matrix", Description: `for strategy.matrix of a GitHub workflow, with fromJSON: {"include":[{"platform":"linux/arm64","arch":"arm64","runner":"ubuntu-24.04-arm","slug":"linux_arm64"}]}`},
 }
 
 func program() command.Program {
@@ -83,27 +83,34 @@ func program() command.Program {
 		Name:    "detect-arch",
 		Summary: "find out which platforms a workload can run on, in these clusters, now",
 		Usage:   "[--context CONTEXT]... [flags]\n--from-file FILE... [flags]",
-		Details: `It reads the labels kubernetes.io/os and kubernetes.io/arch of the nodes and prints
-the platforms they make, for example linux/amd64,linux/arm64. Nodes that do not take
-the workload do not count, and it says which: cordoned ones, virtual ones (virtual-
-kubelet), those with a NoSchedule or NoExecute taint that no --toleration is for.
-A taint on kubernetes.io/arch is no reason to leave a node out; it is a result.
-Nodes that are not ready count, with a note.
+		Details: `
+The platforms come from the nodes' labels kubernetes.io/os and
+kubernetes.io/arch. Nodes that do not take the workload are left out and
+reported: cordoned nodes, virtual nodes (virtual-kubelet), and nodes with a
+NoSchedule or NoExecute taint that no --toleration matches. A taint on
+kubernetes.io/arch does not leave a node out; it is printed as a result. Nodes
+that are not ready count, with a note.
 
-It needs the right to list nodes. Of a cluster of more than 100 nodes it reads the
-labels of all, and then of each platform whole nodes until one takes the workload;
---report reads all nodes whole.
+It needs the right to list nodes. In a cluster of more than 100 nodes it reads
+the labels of all nodes and, for each platform, full nodes until one takes the
+workload; --report reads all nodes in full.
 
 A GitLab pipeline includes the file of --child-pipeline with trigger: include:
-artifact. Runners are GitHub's in the matrix and GitLab's in the child pipeline,
-where --runner names no other.`,
+artifact. Runners are GitHub's in the matrix and GitLab's in the child
+pipeline, unless --runner names others.`,
 		Example: `detect-arch                                            # the current context
 kubectl get nodes -o json | detect-arch --from-file -  # without access to the cluster
-detect-arch --context eu --context us --common         # what runs in both clusters
+detect-arch --context eu --context us --common         # platforms that both clusters have
 detect-arch --selector pool=web --toleration dedicated=web:NoSchedule
 detect-arch --platform linux/amd64,linux/arm64 --result 'platforms[*]=/tekton/results/platforms'
 detect-arch --github --runner linux/arm64=my-arm-runner --fallback linux/amd64
 detect-arch --dotenv detect.env --child-pipeline build.yml --child-script './build.sh "$PLATFORM"'`,
+		Common: []string{"context", "from-file", "platform", "fallback", "selector", "toleration", "node-pools", "choose", "json", "result"},
+		Values: map[string]func(*command.Env) []string{
+			"context":  c.knownContexts,
+			"platform": func(*command.Env) []string { return platform.Common() },
+			"fallback": func(*command.Env) []string { return platform.Common() },
+		},
 		Results: results,
 		Flags:   c.flags,
 		Run:     c.run,
@@ -223,6 +230,11 @@ func (c *config) survey(ctx context.Context, e *command.Env, q cluster.Query) ([
 		return nil, errors.Join(failed...)
 	}
 	return surveys, nil
+}
+
+// knownContexts returns the contexts of the kubeconfig.
+func (c *config) knownContexts(e *command.Env) []string {
+	return cluster.Access{Kubeconfig: c.kubeconfig, Getenv: e.Getenv}.Known()
 }
 
 // sources gives what the flags ask about.

@@ -33,27 +33,27 @@ type config struct {
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Images")
-	fs.Var(&c.artifacts, "artifacts", "read which images were built, and for which platforms, from `FILE`, as stitch-index and Skaffold write it; can be repeated")
-	fs.Var(&c.images, "image", "an image that was built: the name that manifests use, its reference, and its platforms (else its registry is asked), as `NAME=REF[;PLATFORMS]`; can be repeated")
-	fs.Bool(&c.offline, "offline", false, "ask no registry for the platforms of other images")
-	fs.Choice(&c.onUnknown, "on-unknown", []string{"fail", "skip"}, "what to do about an image whose platforms cannot be found out; skip warns, and lets the other images of the Pod decide")
-	fs.Var(&c.insecure, "insecure-registry", "reach these `HOSTS` over plain HTTP; loopback is reached so without it; can be repeated")
+	fs.Var(&c.artifacts, "artifacts", "read the images that were built, and their platforms, from `FILE`, as written by stitch-index --artifacts-file or Skaffold; can be repeated")
+	fs.Var(&c.images, "image", "an image that was built: the name that manifests use, its reference and its platforms, `NAME=REF[;PLATFORMS]`; without platforms its registry is asked; can be repeated")
+	fs.Bool(&c.offline, "offline", false, "do not ask registries for the platforms of other images")
+	fs.Choice(&c.onUnknown, "on-unknown", []string{"fail", "skip"}, "what to do if the platforms of an image cannot be found; skip prints a warning and uses only the Pod's other images")
+	fs.Var(&c.insecure, "insecure-registry", "use plain HTTP for these `HOSTS`; loopback addresses need no flag; can be repeated")
 	fs.Timeout(&c.timeout, "timeout", 10*time.Minute, "give up after this `TIME`")
 
 	fs.Group("Nodes")
-	fs.Choice(&c.terms, "terms", []string{"per-os", "per-platform"}, "how many node selector terms to write; per-platform writes those that Skaffold writes")
-	fs.Var(&c.cluster, "cluster-platforms", "the `PLATFORMS` that the cluster's nodes have, as detect-arch prints them; a workload that none of them can run is an error")
-	fs.Var(&c.taints, "taints", "add tolerations for these `TAINTS`, KEY=VALUE:EFFECT, as detect-arch's result taints has them, where they are missing")
+	fs.Choice(&c.terms, "terms", []string{"per-os", "per-platform"}, "write one node selector term per operating system, or one per platform as Skaffold does")
+	fs.Var(&c.cluster, "cluster-platforms", "the `PLATFORMS` of the cluster's nodes, as detect-arch prints them; a workload that none of them can run is an error")
+	fs.Var(&c.taints, "taints", "add missing tolerations for these `TAINTS`, KEY=VALUE:EFFECT, as printed in detect-arch's result taints")
 
 	fs.Group("Manifests")
-	fs.Bool(&c.write, "write", false, "write the files in place instead of printing them, and print the names of those that changed")
+	fs.Bool(&c.write, "write", false, "write files in place instead of printing them, and print the names of those that changed")
 	fs.Short("w", "write")
-	fs.Bool(&c.recursive, "recursive", false, "take the .yaml, .yml and .json files of folders within folders too")
+	fs.Bool(&c.recursive, "recursive", false, "include .yaml, .yml and .json files in subfolders")
 	fs.Short("r", "recursive")
-	fs.Bool(&c.diff, "diff", false, "print what would change, as a unified diff")
-	fs.Bool(&c.check, "check", false, "print nothing, and fail if something would change")
-	fs.Var(&c.podSpecs, "pod-spec", "another kind of object that holds PodSpecs, as `GROUP/KIND=PATH`, for example ray.io/RayCluster=spec.workerGroupSpecs[*].template.spec; can be repeated")
-	fs.String(&c.reportFile, "report-file", "", "write what was done, the warnings, and the error of a run that failed, as JSON to `PATH`, for callers that hide standard error")
+	fs.Bool(&c.diff, "diff", false, "print the changes as a unified diff and write nothing")
+	fs.Bool(&c.check, "check", false, "print nothing and fail if anything would change")
+	fs.Var(&c.podSpecs, "pod-spec", "another kind that holds PodSpecs, `GROUP/KIND=PATH`, for example ray.io/RayCluster=spec.workerGroupSpecs[*].template.spec; can be repeated")
+	fs.String(&c.reportFile, "report-file", "", "write what was done, warnings, and the error of a failed run as JSON to `PATH`, for callers that hide standard error")
 }
 
 func program() command.Program {
@@ -62,17 +62,23 @@ func program() command.Program {
 		Name:    "inject-affinity",
 		Summary: "pin workloads to the nodes that can run their images",
 		Usage:   "[flags] FILE|FOLDER...\n[flags] < MANIFESTS",
-		Details: `It adds node affinity to every Pod and Pod template, so that each of its nodes has a platform that
-all of its images are built for, and writes tag and digest of built images. All other bytes stay.`,
+		Details: `
+It adds node affinity to every Pod and Pod template, so that they run only on
+nodes whose platform all of their images were built for, and replaces built
+images by their tag and digest. All other bytes of the manifests stay the same.`,
 		Example: `inject-affinity --artifacts artifacts.json k8s.yaml | kubectl apply -f -
 inject-affinity --image 'app=ghcr.io/me/app:v1;linux/amd64,linux/arm64' -w k8s/
 inject-affinity --artifacts artifacts.json --diff k8s.yaml    # look first
-inject-affinity --artifacts artifacts.json --check -r deploy/ # in CI: was it run?
-helm template chart | inject-affinity --taints "$(cat taints)" # asks the registries of all images`,
+inject-affinity --artifacts artifacts.json --check -r deploy/ # in CI: fail if it was not run
+helm template chart | inject-affinity --taints "$(cat taints)" # asks the images' registries`,
+		Common: []string{"artifacts", "image", "write", "recursive", "diff", "check", "cluster-platforms", "taints", "on-unknown", "offline"},
+		Values: map[string]func(*command.Env) []string{
+			"cluster-platforms": func(*command.Env) []string { return platform.Common() },
+		},
 		Results: []output.Spec{
-			{Name: "changed", Description: "number of workloads that were changed, or would be"},
-			{Name: "workloads", Description: "number of objects with a PodSpec that were looked at"},
-			{Name: "files", Description: "files that were changed, or would be, separated by commas", List: true},
+			{Name: "changed", Description: "the number of workloads that changed, or would change"},
+			{Name: "workloads", Description: "the number of objects with a PodSpec"},
+			{Name: "files", Description: "the files that changed, or would change, separated by commas", List: true},
 		},
 		Flags: c.flags,
 		Run:   c.run,

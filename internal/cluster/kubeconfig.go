@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -74,12 +75,24 @@ func (a Access) Open() ([]Source, error) {
 	return sources, nil
 }
 
-func (a Access) context(rules *clientcmd.ClientConfigLoadingRules, merged *api.Config, name string) (Source, error) {
-	var names []string
-	for n := range merged.Contexts {
-		names = append(names, n)
+// Known returns the names of the kubeconfig's contexts, sorted; none if there
+// is no kubeconfig that can be read.
+func (a Access) Known() []string {
+	rules, err := a.files()
+	if err != nil || rules == nil {
+		return nil
 	}
-	slices.Sort(names)
+	merged, err := rules.Load()
+	if err != nil {
+		return nil
+	}
+	return contextNames(merged)
+}
+
+func contextNames(c *api.Config) []string { return slices.Sorted(maps.Keys(c.Contexts)) }
+
+func (a Access) context(rules *clientcmd.ClientConfigLoadingRules, merged *api.Config, name string) (Source, error) {
+	names := contextNames(merged)
 	there := "it has no contexts"
 	if len(names) > 0 {
 		there = "there are " + strings.Join(names, ", ")

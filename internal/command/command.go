@@ -28,6 +28,8 @@ type Program struct {
 
 	Results []output.Spec
 	Flags   func(*flagset.Set)
+	Common  []string                       // the flags that most runs need, ten at most; help shows them first
+	Values  map[string]func(*Env) []string // what a flag takes, for the completion of shells
 	Run     func(context.Context, *Env) error
 }
 
@@ -136,34 +138,28 @@ func (s stopped) code() exit.Code {
 
 // Exec runs p with the given arguments and returns its exit code.
 func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
-	var quiet, verbose, version, help bool
-	var copyTo string
+	var on switches
 	e.Log = &Log{w: e.Stderr, raw: e.Stderr, name: p.Name}
 	fs := flagset.New(p.Name)
 	e.Flags = fs
-	p.Flags(fs)
-	e.Output.Register(fs)
-	fs.Group("Other")
-	fs.Bool(&quiet, "quiet", false, "print warnings and errors only")
-	fs.Bool(&verbose, "verbose", false, "say more of what is done and why")
-	fs.Bool(&version, "version", false, "print the version and stop")
-	fs.Bool(&help, "help", false, "print this text and stop; with --json, the flags and results as JSON")
-	fs.String(&copyTo, "install", "", "copy this program to `PATH` and stop, for a step that runs it in another image")
+	p.flags(e, fs, &on)
 	var err error
 	e.Args, e.Command, err = fs.Parse(argv)
-	e.Log.quiet, e.Log.debug = quiet, verbose && !quiet
+	e.Log.quiet, e.Log.debug = on.quiet, on.verbose && !on.quiet
 	if c := e.Output.Console(e.World()); c != nil {
 		filter := output.NewFilter(e.Stderr, c)
 		defer filter.Flush()
 		e.Stderr, e.Log.w, e.Log.console = filter, filter, c
 	}
 	switch {
-	case errors.Is(err, flagset.ErrHelp) || help:
+	case errors.Is(err, flagset.ErrHelp) || on.help:
 		return p.help(e, fs)
-	case version:
+	case err == nil && on.completion != "":
+		err = p.complete(e, on.completion)
+	case on.version:
 		_, err = io.WriteString(e.Stdout, p.Name+" "+versionLine()+"\n")
-	case err == nil && copyTo != "":
-		err = install(copyTo)
+	case err == nil && on.install != "":
+		err = install(on.install)
 	case err == nil:
 		err = e.Output.Check(p.Results, e.World())
 		if err == nil {
@@ -190,6 +186,25 @@ func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 		e.Log.Hintf("%s --help lists the flags and shows examples", p.Name)
 	}
 	return code
+}
+
+// switches are the flags that every program has.
+type switches struct {
+	quiet, verbose, version, help bool
+	install, completion           string
+}
+
+// flags defines all flags of p.
+func (p Program) flags(e *Env, fs *flagset.Set, on *switches) {
+	p.Flags(fs)
+	e.Output.Register(fs)
+	fs.Group("Other")
+	fs.Bool(&on.quiet, "quiet", false, "print warnings and errors only")
+	fs.Bool(&on.verbose, "verbose", false, "print more about what is done and why")
+	fs.Bool(&on.version, "version", false, "print the version and exit")
+	fs.Bool(&on.help, "help", false, "print this help and exit; with --json, print the flags and results as JSON")
+	fs.String(&on.completion, "completion", "", "print the completion script for `SHELL` (bash, zsh or fish) and exit")
+	fs.String(&on.install, "install", "", "copy this program to `PATH` and exit, for a step that runs it in another image")
 }
 
 func (p Program) help(e *Env, fs *flagset.Set) exit.Code {

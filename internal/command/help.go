@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/flagset"
@@ -11,46 +12,42 @@ import (
 
 const codes = `Exit codes:
   0 done   1 the work failed   2 wrong usage   3 nothing can run there
-  4 not allowed   5 cannot be reached   130, 143 stopped by a signal
+  4 not allowed   5 cannot be reached   128+N stopped by signal N (130: Ctrl-C, 143: SIGTERM)
 `
 
-// Help gives the whole help text.
+// Help returns the whole help text: how to call the program, examples, and the
+// flags that most runs need; then everything else.
 func (p Program) Help(fs *flagset.Set) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\nUsage:\n", p.Name, p.Summary)
 	for line := range strings.Lines(strings.TrimSpace(p.Usage)) {
 		fmt.Fprintf(&b, "  %s %s\n", p.Name, strings.TrimSpace(line))
 	}
-	if d := strings.TrimSpace(p.Details); d != "" {
-		b.WriteString("\n" + d + "\n")
+	b.WriteString("\nExamples:\n")
+	for line := range strings.Lines(strings.Trim(p.Example, "\n")) {
+		b.WriteString(strings.TrimRight("  "+strings.TrimRight(line, "\n"), " ") + "\n")
+	}
+	infos := fs.Infos()
+	if len(p.Common) > 0 {
+		b.WriteString("\nFlags that most runs need:\n")
+		for _, name := range p.Common {
+			i := slices.IndexFunc(infos, func(f flagset.Info) bool { return f.Name == name })
+			b.WriteString(flagHelp(infos[i]))
+			infos = slices.Delete(infos, i, i+1)
+		}
 	}
 	group := ""
-	for _, f := range fs.Infos() {
+	for _, f := range infos {
 		if f.Group != group {
 			group = f.Group
 			fmt.Fprintf(&b, "\n%s:\n", group)
 		}
-		head := "--" + f.Name
-		if f.Short != "" {
-			head = "-" + f.Short + ", " + head
-		}
-		if f.Placeholder != "" {
-			head += " " + f.Placeholder
-		}
-		def := ""
-		if f.Default != "" {
-			def = " (default " + f.Default + ")"
-		}
-		text := wrap(f.Description+def, 66)
-		if len(head) > 22 {
-			fmt.Fprintf(&b, "  %s\n", head)
-			head = ""
-		}
-		for i, line := range text {
-			if i > 0 {
-				head = ""
-			}
-			fmt.Fprintf(&b, "  %-24s%s\n", head, line)
+		b.WriteString(flagHelp(f))
+	}
+	if d := strings.TrimSpace(p.Details); d != "" {
+		b.WriteString("\nDetails:\n")
+		for line := range strings.Lines(d) {
+			b.WriteString(strings.TrimRight("  "+strings.TrimRight(line, "\n"), " ") + "\n")
 		}
 	}
 	b.WriteString("\nResults (for --result, --github, --dotenv):\n")
@@ -66,14 +63,37 @@ func (p Program) Help(fs *flagset.Set) string {
 			fmt.Fprintf(&b, "  %-28s%s\n", name, line)
 		}
 	}
-	b.WriteString("\n" + codes + "\nExamples:\n")
-	for line := range strings.Lines(strings.Trim(p.Example, "\n")) {
-		b.WriteString("  " + strings.TrimRight(line, "\n") + "\n")
+	return b.String() + "\n" + codes
+}
+
+// flagHelp returns the lines about a flag.
+func flagHelp(f flagset.Info) string {
+	head := "--" + f.Name
+	if f.Short != "" {
+		head = "-" + f.Short + ", " + head
+	}
+	if f.Placeholder != "" {
+		head += " " + f.Placeholder
+	}
+	def := ""
+	if f.Default != "" {
+		def = " (default " + f.Default + ")"
+	}
+	var b strings.Builder
+	if len(head) > 22 {
+		fmt.Fprintf(&b, "  %s\n", head)
+		head = ""
+	}
+	for i, line := range wrap(f.Description+def, 66) {
+		if i > 0 {
+			head = ""
+		}
+		fmt.Fprintf(&b, "  %-24s%s\n", head, line)
 	}
 	return b.String()
 }
 
-// helpJSON gives what documents, Tasks and actions are compared with.
+// helpJSON returns what documents, Tasks and actions are compared with.
 func (p Program) helpJSON(fs *flagset.Set) string {
 	b, _ := json.MarshalIndent(struct { // strings and switches always can
 		Name    string         `json:"name"`

@@ -1,7 +1,3 @@
-// Package flagset is the standard library's flag package with what a
-// pipeline's tool needs beyond it: groups for the help text, flags after
-// arguments, values that are lists, and a description of all flags that
-// documents and tests read.
 package flagset
 
 import (
@@ -121,6 +117,56 @@ func (s *Set) Set(name, value string) error {
 // Infos describes the flags in the order of their definition.
 func (s *Set) Infos() []Info { return slices.Clone(s.infos) }
 
+// Choices returns the words that a flag takes, or nil if it takes others too.
+func (s *Set) Choices(name string) []string {
+	if f := s.flags.Lookup(name); f != nil {
+		if c, ok := f.Value.(*choice); ok {
+			return slices.Clone(c.words)
+		}
+	}
+	return nil
+}
+
+// Repeatable reports whether a flag is a list.
+func (s *Set) Repeatable(name string) bool {
+	if f := s.flags.Lookup(name); f != nil {
+		_, list := f.Value.(interface{ Repeatable() })
+		return list
+	}
+	return false
+}
+
+// Pending returns the flag whose value the word after argv is, or "".
+func (s *Set) Pending(argv []string) string {
+	for len(argv) > 0 && argv[0] != "--" {
+		if a := argv[0]; a == "-" || !strings.HasPrefix(a, "-") {
+			argv = argv[1:]
+			continue
+		}
+		name := strings.TrimLeft(argv[0], "-")
+		if f := s.flags.Lookup(name); f != nil && len(argv) == 1 && s.takesValue(f) {
+			return s.long(name)
+		}
+		argv = argv[s.span(argv):]
+	}
+	return ""
+}
+
+func (s *Set) takesValue(f *flag.Flag) bool {
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return !ok || !b.IsBoolFlag()
+}
+
+// long returns the whole name of a flag that may be given by a letter.
+func (s *Set) long(name string) string {
+	for _, i := range s.infos {
+		if i.Short == name {
+			return i.Name
+		}
+	}
+	return name
+}
+
 // Given reports whether the flag was on the command line.
 func (s *Set) Given(name string) bool {
 	given := false
@@ -183,14 +229,14 @@ func (s *Set) list(argv []string) (name string, items, rest []string, ok bool) {
 	return name, nil, nil, true
 }
 
-// span gives how many words the flag at the front of argv takes.
+// span returns how many words the flag at the front of argv takes.
 func (s *Set) span(argv []string) int {
 	name := strings.TrimLeft(argv[0], "-")
 	f := s.flags.Lookup(name)
 	if f == nil || strings.Contains(name, "=") {
 		return 1
 	}
-	if b, ok := f.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
+	if !s.takesValue(f) {
 		return 1
 	}
 	return min(2, len(argv))

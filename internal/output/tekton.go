@@ -20,7 +20,7 @@ type tekton struct {
 }
 
 func (t *tekton) Register(fs *flagset.Set) {
-	fs.Var(&t.names, "result", "write one result to a file, without a line break: `NAME=PATH`, or NAME[*]=PATH for a list as a JSON array, as Tekton's array results are; can be repeated")
+	fs.Var(&t.names, "result", "write one result to a file, without a newline: `NAME=PATH`, or NAME[*]=PATH for a list as a JSON array; can be repeated")
 }
 
 func (t *tekton) Wanted() string {

@@ -42,6 +42,12 @@ var (
 	}
 )
 
+// Common returns the platforms that images are published for, as lists of
+// official images have them, for the completion of shells.
+func Common() []string {
+	return []string{"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x", "linux/loong64", "windows/amd64", "windows/arm64"}
+}
+
 // An UnknownError is a name that is no platform's.
 type UnknownError struct {
 	Input   string // the whole platform as it was given
