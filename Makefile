@@ -11,6 +11,9 @@ LDFLAGS  := -s -w -X github.com/polyarch/polyarch/internal/command.Version=$(VER
 IMAGE_REPO      ?= ghcr.io/polyarch
 IMAGE_PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7,linux/ppc64le,linux/riscv64,linux/s390x
 
+GOTEST   ?= go test
+FUZZTIME ?= 5s
+
 export CGO_ENABLED := 0
 
 .PHONY: help
@@ -29,11 +32,25 @@ demo: build ## run the main job on a recorded cluster and an embedded registry
 .PHONY: test
 test: ## unit tests, script tests: what a contributor runs
 	go vet ./...
-	go test ./...
-	go test -C tasks ./...
+	$(GOTEST) ./...
+	cd tasks && $(GOTEST) ./...
+
+.PHONY: race
+race: export CGO_ENABLED := 1
+race: ## the unit tests under the race detector; needs a C compiler
+	@hack/install-tools.sh gcc > /dev/null
+	$(GOTEST) -race -short ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target from its committed corpus, FUZZTIME=5s each
+	@hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: nightly
+nightly: ## NIGHTLY='s390x arm arm64 windows fuzz soak': other machines, long runs; root on Linux
+	@hack/nightly.sh $(NIGHTLY)
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck, govulncheck, actionlint, shellcheck, yamllint
+lint: ## gofmt, go vet, staticcheck, deadcode, govulncheck, actionlint, shellcheck, yamllint
 	@hack/lint.sh
 
 .PHONY: e2e

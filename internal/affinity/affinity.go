@@ -48,11 +48,6 @@ type Change struct {
 	Existing [][][]pod.Requirement
 }
 
-// Empty reports whether there is nothing to add.
-func (c Change) Empty() bool {
-	return len(c.New) == 0 && !slices.ContainsFunc(c.Existing, func(forms [][]pod.Requirement) bool { return len(forms) > 0 })
-}
-
 // A group is a term's share of the platforms: one OS with its architectures.
 type group struct {
 	os     string
