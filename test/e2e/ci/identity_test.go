@@ -152,7 +152,7 @@ jobs:
       tag: pr
       context: alpine
       command: |
-        echo "PUSH_IMAGE is $PUSH_IMAGE, the token is '$GITHUB_TOKEN', $(env | grep -cE '^(GITHUB_(OUTPUT|ENV|PATH|STEP_SUMMARY)|ACTIONS_|INPUT_)')"
+        echo "PUSH_IMAGE is $PUSH_IMAGE, the token is '${GITHUB_TOKEN-}', $(env | grep -cE '^(GITHUB_(OUTPUT|ENV|PATH|STEP_SUMMARY)|ACTIONS_|INPUT_)' || true)"
         {command}
       files: hello/k8s/*.yaml
   after:
