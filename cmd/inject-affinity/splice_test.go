@@ -1,3 +1,5 @@
+// Longer than 350 lines: a fuzz target with the readers that judge it.
+
 package main
 
 import (

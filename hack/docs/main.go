@@ -58,6 +58,19 @@ func main() {
 }
 
 func run(root string, check bool) error {
+	changed, err := stale(root, func(name string) (*help, error) { return ask(root, name) })
+	if err != nil {
+		return err
+	}
+	if check && len(changed) > 0 {
+		return fmt.Errorf("%s: what the flags say there is stale; run `make docs`", strings.Join(slices.Sorted(maps.Keys(changed)), ", "))
+	}
+	return atomicfile.WriteAll(changed)
+}
+
+// stale returns the files that differ from what the programs say, by path, as
+// they should be.
+func stale(root string, ask func(name string) (*help, error)) (map[string][]byte, error) {
 	changed := map[string][]byte{}
 	helps := map[string]*help{}
 	sources := sources{
@@ -65,7 +78,7 @@ func run(root string, check bool) error {
 			if h := helps[name]; h != nil {
 				return h, nil
 			}
-			h, err := ask(root, name)
+			h, err := ask(name)
 			helps[name] = h
 			return h, err
 		},
@@ -94,13 +107,10 @@ func run(root string, check bool) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if check && len(changed) > 0 {
-		return fmt.Errorf("%s: what the flags say there is stale; run `make docs`", strings.Join(slices.Sorted(maps.Keys(changed)), ", "))
-	}
-	return atomicfile.WriteAll(changed)
+	return changed, nil
 }
 
 // files visits the Markdown and YAML files that people read and pipelines run;

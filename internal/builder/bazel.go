@@ -26,6 +26,8 @@ func bazel() Builder {
 		Options:       []Option{Target, Secret, PlatformTarget},
 		Instead:       map[Option]string{Dockerfile: "bazel builds what --target names", BuildArg: "pass bazel's own flags: --builder-arg --define=NAME=VALUE"},
 		alone:         func(Host) string { return "Bazel writes every platform's image to the same path" },
+
+		clean: "bazel clean --expunge",
 		plan: func(r Request, leg Leg) (Build, error) {
 			file, err := outputOf(r.Target)
 			if err != nil {

@@ -19,6 +19,9 @@ func buildah() Builder {
 		annotates: true,
 		Options:   []Option{Dockerfile, Target, BuildArg, Label, Secret, CacheFrom, CacheTo},
 		alone:     func(Host) string { return "two builds that pull the same base image take each other's" },
+
+		clean: "buildah prune",
+		login: "buildah login ",
 		plan: func(r Request, leg Leg) (Build, error) {
 			digest := filepath.Join(leg.Dir, "digest")
 			argv := []string{"buildah", "build", "--platform", leg.Platforms.String(), "--tag", leg.Ref}

@@ -1,8 +1,3 @@
-// Package builder runs the tools that build images: it knows each tool's
-// command line, the environment it wants, and where it says what it pushed.
-//
-// A builder is a value: a function from a request to commands (pure), and one
-// that reads the tool's report. Run is what starts the commands.
 package builder
 
 import (
@@ -41,7 +36,11 @@ type Builder struct {
 	cacheClient bool
 	// secretsByName: it has no mounts for secrets; what it runs gets variables.
 	secretsByName bool
-	// plan gives the commands of one call. It reads nothing but r and leg.
+	// What to do about failures: the command that frees disk space, how to see
+	// what its daemon does, and what to put before a host to log in there. Empty:
+	// nothing special.
+	clean, daemon, login string
+	// plan returns the commands of one call. It reads nothing but r and leg.
 	plan func(r Request, leg Leg) (Build, error)
 }
 

@@ -29,6 +29,8 @@ func buildkit() Builder {
 			}
 			return "each build has a daemon of its own, and one at a time can have BuildKit's state folder"
 		},
+
+		clean: "buildctl prune",
 		plan: func(r Request, leg Leg) (Build, error) {
 			metadata := filepath.Join(leg.Dir, "metadata.json")
 			folder, name := r.Context, "Dockerfile"

@@ -15,6 +15,9 @@ func buildx() Builder {
 		annotates:   true,
 		cacheClient: true,
 		Options:     []Option{Dockerfile, Target, BuildArg, Label, Secret, CacheFrom, CacheTo},
+
+		clean:  "docker buildx prune",
+		daemon: "look at the instances with: docker buildx ls",
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "buildx"}
 			if r.Host.Look("buildx") {

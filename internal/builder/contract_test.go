@@ -1,5 +1,7 @@
 //go:build unix
 
+// Longer than 350 lines: one table of what every builder is asked and answers.
+
 package builder
 
 import (

@@ -21,6 +21,8 @@ func docker() Builder {
 		cacheClient: true,
 		Options:     []Option{Dockerfile, Target, BuildArg, Label, Secret, CacheFrom},
 		Instead:     map[Option]string{CacheTo: "docker build has no cache to export to; use --builder buildx"},
+
+		clean: "docker system prune",
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "build", "--progress=plain", "--platform", leg.Platforms.String(), "--tag", leg.Ref}
 			argv = append(argv, r.dockerfileFlags("--file")...)

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os/exec"
@@ -36,14 +37,10 @@ var symptoms = []symptom{
 		cause: "the disk is full",
 		code:  exit.Failed,
 		hints: func(b Builder, _ Leg) []string {
-			clean := map[string]string{
-				"docker": "docker system prune", "buildx": "docker buildx prune", "buildkit": "buildctl prune", "buildah": "buildah prune",
-				"bazel": "bazel clean --expunge", "ko": "go clean -cache", "pack": "docker system prune",
-			}[b.Name]
-			if clean == "" {
+			if b.clean == "" {
 				return []string{"make room where the build writes"}
 			}
-			return []string{"make room, for example with: " + clean}
+			return []string{"make room, for example with: " + b.clean}
 		},
 	},
 	{
@@ -67,10 +64,7 @@ var symptoms = []symptom{
 		cause: "its daemon cannot be reached",
 		code:  exit.Unreachable,
 		hints: func(b Builder, _ Leg) []string {
-			if b.Name == "buildx" {
-				return []string{"look at the instances with: docker buildx ls"}
-			}
-			return []string{"start buildkitd, or set BUILDKIT_HOST to where it is"}
+			return []string{cmp.Or(b.daemon, "start buildkitd, or set BUILDKIT_HOST to where it is")}
 		},
 	},
 	{
@@ -79,13 +73,7 @@ var symptoms = []symptom{
 		code:  exit.Denied,
 		hints: func(b Builder, leg Leg) []string {
 			host, _, _ := strings.Cut(leg.Ref, "/")
-			login := map[string]string{
-				"buildah": "buildah login ", "ko": "ko login ", "gcb": "gcloud auth login; the build's service account has to be allowed to push to ",
-			}[b.Name]
-			if login == "" {
-				login = "docker login "
-			}
-			return []string{"log in to push, with: " + login + host, "the base images' registries may want a login too; the lines above say which it was"}
+			return []string{"log in to push, with: " + cmp.Or(b.login, "docker login ") + host, "the base images' registries may want a login too; the lines above say which it was"}
 		},
 	},
 	{

@@ -28,6 +28,8 @@ func gcb() Builder {
 
 		pushesOnly: true,
 		Instead:    map[Option]string{Secret: "Cloud Build has secrets of its own: cloud.google.com/build/docs/securing-builds/use-secrets"},
+
+		login: "gcloud auth login; the build's service account has to be allowed to push to ",
 		plan: func(r Request, leg Leg) (Build, error) {
 			if r.PlainHTTP {
 				return Build{}, exit.Usagef("building with gcb: Cloud Build pushes to registries that speak TLS, and %s is to be reached over plain HTTP", r.Image)

@@ -18,6 +18,9 @@ func ko() Builder {
 			Dockerfile: "ko needs no Dockerfile; its settings are in .ko.yaml",
 			BuildArg:   "ko's build flags are in .ko.yaml, or --builder-arg --ldflags=…",
 		},
+
+		clean: "go clean -cache",
+		login: "ko login ",
 		plan: func(r Request, leg Leg) (Build, error) {
 			refs := filepath.Join(leg.Dir, "refs")
 			argv := []string{"ko", "build", "--bare", "--platform", leg.Platforms.String(), "--tags", leg.tag(), "--image-refs", refs}

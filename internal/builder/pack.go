@@ -25,6 +25,8 @@ func pack() Builder {
 			CacheFrom: "--builder-arg --cache-image=REFERENCE", CacheTo: "--builder-arg --cache-image=REFERENCE",
 			Dockerfile: "buildpacks need no Dockerfile",
 		},
+
+		clean: "docker system prune",
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"pack", "build", leg.Ref, "--path", r.Context, "--platform", leg.Platforms.String(), "--publish", "--no-color"}
 			if host, _, _ := strings.Cut(r.Image, "/"); r.PlainHTTP && !r.Loopback {

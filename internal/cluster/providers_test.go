@@ -1,3 +1,5 @@
+// Longer than 350 lines: one table of what providers set on their nodes.
+
 package cluster
 
 import (

@@ -1,3 +1,5 @@
+// Longer than 350 lines: one table of clusters and what is to be seen in them.
+
 package cluster
 
 import (

@@ -1,3 +1,5 @@
+// Longer than 350 lines: one table of faults and what must hold after each.
+
 package index_test
 
 import (

@@ -1,3 +1,5 @@
+// Longer than 350 lines: one conversation, from challenge to token, which is read as one.
+
 package registry
 
 import (

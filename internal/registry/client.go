@@ -1,3 +1,5 @@
+// Longer than 350 lines: the way of one request, from its first try to its body.
+
 package registry
 
 import (

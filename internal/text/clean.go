@@ -1,4 +1,3 @@
-// Package text makes strings that somebody else wrote safe to show.
 package text
 
 import (

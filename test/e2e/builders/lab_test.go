@@ -1,3 +1,5 @@
+// Longer than 350 lines: one lab that all builders share.
+
 package builders
 
 import (
