@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	// images
 	"internal/registry": {"internal/exit", "internal/retry", "internal/text"},
 	"internal/program":  {"internal/platform"},
-	"internal/layout":   {"internal/atomicfile", "internal/exit"},
+	"internal/layout":   {"internal/exit"},
 	"internal/image":    {"internal/exit", "internal/platform", "internal/registry"},
 	"internal/index":    {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/program", "internal/registry", "internal/text"},
 	// building

@@ -37,24 +37,38 @@ type descriptors []v1.Descriptor
 const MaxEntries = 1000
 
 func (ds *descriptors) UnmarshalJSON(b []byte) error {
+	return list((*[]v1.Descriptor)(ds), b, MaxEntries, "layers or entries")
+}
+
+// words are a list like descriptors: a program's arguments, or variables.
+type words []string
+
+const maxWords = 10_000
+
+func (w *words) UnmarshalJSON(b []byte) error {
+	return list((*[]string)(w), b, maxWords, "words in a list")
+}
+
+// list reads a JSON array of at most so many elements.
+func list[T any](into *[]T, b []byte, most int, what string) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	t, err := d.Token()
 	if err != nil || t == nil {
 		return err
 	}
 	if t != json.Delim('[') {
-		return errors.New("layers or manifests are not an array")
+		return fmt.Errorf("%s are not an array", what)
 	}
-	*ds = descriptors{} // an empty list is one
+	*into = []T{} // an empty list is one
 	for d.More() {
-		if len(*ds) == MaxEntries {
-			return fmt.Errorf("it has more than %d layers or entries", MaxEntries)
+		if len(*into) == most {
+			return fmt.Errorf("it has more than %d %s", most, what)
 		}
-		var one v1.Descriptor
+		var one T
 		if err := d.Decode(&one); err != nil {
 			return err
 		}
-		*ds = append(*ds, one)
+		*into = append(*into, one)
 	}
 	return nil
 }
@@ -109,15 +123,15 @@ func runnable(artifactType string) bool {
 // A Config is the part of an image's config that says what the image is for
 // and what it starts (image-spec config.md).
 type Config struct {
-	Architecture string   `json:"architecture"`
-	OS           string   `json:"os"`
-	Variant      string   `json:"variant"`
-	OSVersion    string   `json:"os.version"`
-	OSFeatures   []string `json:"os.features"`
+	Architecture string `json:"architecture"`
+	OS           string `json:"os"`
+	Variant      string `json:"variant"`
+	OSVersion    string `json:"os.version"`
+	OSFeatures   words  `json:"os.features"`
 	Config       struct {
-		Entrypoint []string
-		Cmd        []string
-		Env        []string
+		Entrypoint words
+		Cmd        words
+		Env        words
 		WorkingDir string
 	} `json:"config"`
 

@@ -2,7 +2,8 @@
 // (github.com/opencontainers/image-spec, image-layout.md, v1.1).
 //
 // A layout may come from anybody: sizes are bounded, digests are checked when
-// a blob is read to its end, and no name in it leads out of its folder.
+// a blob is read to its end, and no name and no link in it leads out of its
+// folder. Only regular files are read, and none is written through a link.
 package layout
 
 import (
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -64,7 +66,7 @@ func ParseName(s string) (n Name, ok bool, err error) {
 	return n, true, nil
 }
 
-// String gives oci:PATH[:TAG].
+// String returns oci:PATH[:TAG].
 func (n Name) String() string {
 	if n.Tag == "" {
 		return scheme + n.Path
@@ -73,14 +75,23 @@ func (n Name) String() string {
 }
 
 // A Layout is a folder with an image layout in it.
-type Layout struct{ folder string }
+type Layout struct {
+	folder string // for messages
+	root   *os.Root
+}
 
 // Open opens a layout that exists.
 func Open(folder string) (*Layout, error) {
-	b, err := readFile(filepath.Join(folder, marker), maxMarker)
+	l := &Layout{folder: folder}
+	var b []byte
+	var err error
+	if l.root, err = os.OpenRoot(folder); err == nil {
+		b, err = l.readFile(marker, maxMarker)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit.Failf("reading the OCI layout in %s: there is none: it has no file %s", folder, marker)
 	}
+	err = cause(err)
 	var doc struct{ ImageLayoutVersion string }
 	if err == nil {
 		err = json.Unmarshal(b, &doc)
@@ -91,10 +102,10 @@ func Open(folder string) (*Layout, error) {
 	if err != nil {
 		return nil, exit.Failf("reading the OCI layout in %s: %w", folder, err)
 	}
-	return &Layout{folder}, nil
+	return l, nil
 }
 
-// Resolve gives the descriptor that index.json has for a tag, or the only one
+// Resolve returns the descriptor that index.json has for a tag, or the only one
 // it has.
 func (l *Layout) Resolve(tag string) (v1.Descriptor, error) {
 	doc, err := l.index()
@@ -126,7 +137,7 @@ func (l *Layout) Resolve(tag string) (v1.Descriptor, error) {
 }
 
 func (l *Layout) index() (*v1.IndexManifest, error) {
-	b, err := readFile(filepath.Join(l.folder, indexName), maxIndex)
+	b, err := l.readFile(indexName, maxIndex)
 	if err != nil {
 		return nil, exit.Failf("reading the OCI layout in %s: %w", l.folder, err)
 	}
@@ -137,12 +148,12 @@ func (l *Layout) index() (*v1.IndexManifest, error) {
 	return doc, nil
 }
 
-// path gives where a blob is.
+// path returns where in the layout a blob is.
 func (l *Layout) path(d v1.Hash) (string, error) {
 	if _, err := v1.NewHash(d.String()); err != nil || d.Algorithm != algorithm {
-		return "", exit.Failf("reading the OCI layout in %s: %q is no sha256 digest", l.folder, d)
+		return "", exit.Failf("reading the OCI layout in %s: %q is not a sha256 digest", l.folder, d)
 	}
-	return filepath.Join(l.folder, "blobs", d.Algorithm, d.Hex), nil
+	return filepath.Join("blobs", d.Algorithm, d.Hex), nil
 }
 
 // Has reports whether a blob of that digest and size is there.
@@ -151,7 +162,7 @@ func (l *Layout) Has(d v1.Descriptor) bool {
 	if err != nil {
 		return false
 	}
-	info, err := os.Stat(path)
+	info, err := l.root.Lstat(path)
 	return err == nil && info.Mode().IsRegular() && info.Size() == d.Size
 }
 
@@ -175,13 +186,13 @@ func (l *Layout) Open(d v1.Descriptor) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	f, err := l.open(path)
 	if err != nil {
 		return nil, exit.Failf("reading %s in %s: %w", d.Digest, l.folder, cause(err))
 	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() != d.Size {
+	if info, err := f.Stat(); err != nil || info.Size() != d.Size {
 		f.Close()
-		return nil, exit.Failf("reading %s in %s: it is no file of %d bytes", d.Digest, l.folder, d.Size)
+		return nil, exit.Failf("reading %s in %s: it is not a file of %d bytes", d.Digest, l.folder, d.Size)
 	}
 	return &checked{f, sha256.New(), d, l.folder}, nil
 }
@@ -210,15 +221,33 @@ func (c *checked) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{c})
 }
 
-func readFile(path string, max int64) ([]byte, error) {
-	f, err := os.Open(path)
+// open opens a regular file of the layout. A pipe would be waited for, without
+// O_NONBLOCK.
+func (l *Layout) open(name string) (*os.File, error) {
+	f, err := l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, cause(err)
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (l *Layout) readFile(name string, max int64) ([]byte, error) {
+	f, err := l.open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, cause(err))
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, max+1))
 	if err == nil && int64(len(b)) > max {
-		err = fmt.Errorf("%s is longer than %d bytes", filepath.Base(path), max)
+		err = fmt.Errorf("%s is longer than %d bytes", name, max)
 	}
 	return b, err
 }

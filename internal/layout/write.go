@@ -2,8 +2,13 @@ package layout
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -13,29 +18,31 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/polyarch/polyarch/internal/atomicfile"
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
 // Create opens a layout to write to. A folder that does not exist, or is
 // empty, becomes one.
 func Create(folder string) (*Layout, error) {
-	if _, err := os.Stat(filepath.Join(folder, marker)); err == nil {
+	if _, err := os.Lstat(filepath.Join(folder, marker)); err == nil {
 		return Open(folder)
 	}
 	entries, err := os.ReadDir(folder)
 	if err == nil && len(entries) > 0 {
-		return nil, exit.Failf("writing an OCI layout to %s: the folder has files in it and is no OCI layout", folder)
+		return nil, exit.Failf("writing an OCI layout to %s: the folder has files in it and is not an OCI layout", folder)
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = os.MkdirAll(filepath.Join(folder, "blobs", algorithm), 0o755)
+		err = os.MkdirAll(folder, 0o755)
 	}
-	l := &Layout{folder}
+	l := &Layout{folder: folder}
+	if err == nil {
+		l.root, err = os.OpenRoot(folder)
+	}
 	if err == nil {
 		err = l.writeIndex(emptyIndex())
 	}
 	if err == nil { // last, so that half a layout is none
-		err = atomicfile.WriteAll(map[string][]byte{filepath.Join(folder, marker): []byte(markerText)})
+		err = l.write(marker, strings.NewReader(markerText))
 	}
 	if err != nil {
 		return nil, exit.Failf("writing an OCI layout to %s: %w", folder, cause(err))
@@ -43,28 +50,70 @@ func Create(folder string) (*Layout, error) {
 	return l, nil
 }
 
-// Put stores a blob, unless it is there. What r gives must be d.
+// Put stores a blob, unless it is there. What r has must be d.
 func (l *Layout) Put(d v1.Descriptor, r io.Reader) error {
 	path, err := l.path(d.Digest)
 	if err != nil || l.Has(d) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	check := &arriving{r: io.LimitReader(r, d.Size+1), hash: sha256.New(), d: d}
+	if err := l.write(path, check); err != nil {
+		if check.err != nil && !errors.Is(check.err, errOther) {
+			return check.err // of the source
+		}
 		return exit.Failf("writing %s to %s: %w", d.Digest, l.folder, cause(err))
 	}
-	f, err := atomicfile.Create(path)
-	if err != nil {
-		return exit.Failf("writing %s to %s: %w", d.Digest, l.folder, err)
+	return nil
+}
+
+// arriving checks a blob at its end, before it gets its name.
+type arriving struct {
+	r    io.Reader
+	hash hash.Hash
+	n    int64
+	d    v1.Descriptor
+	err  error
+}
+
+var errOther = errors.New("it is another blob")
+
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.r.Read(p)
+	a.hash.Write(p[:n])
+	a.n += int64(n)
+	switch got := hex.EncodeToString(a.hash.Sum(nil)); {
+	case err == nil:
+	case !errors.Is(err, io.EOF):
+		a.err = err
+	case a.n != a.d.Size || got != a.d.Digest.Hex:
+		a.err = fmt.Errorf("%w: what came has %d bytes and the digest sha256:%s, instead of %d bytes", errOther, a.n, got, a.d.Size)
+		err = a.err
 	}
-	defer f.Abort()
-	got, n, err := v1.SHA256(io.TeeReader(io.LimitReader(r, d.Size+1), f))
+	return n, err
+}
+
+// write puts a file in place whole. A link of that name is replaced, and a
+// folder that is a link out of the layout is not entered.
+func (l *Layout) write(name string, r io.Reader) error {
+	if err := l.root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	temporary := filepath.Join(filepath.Dir(name), ".polyarch-"+rand.Text())
+	f, err := l.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	if n != d.Size || got != d.Digest {
-		return exit.Failf("writing %s to %s: what came has %d bytes and the digest %s, instead of %d bytes", d.Digest, l.folder, n, got, d.Size)
+	_, err = io.Copy(f, r)
+	if e := f.Close(); err == nil {
+		err = e
 	}
-	return f.Commit()
+	if err == nil {
+		err = l.root.Rename(temporary, name)
+	}
+	if err != nil {
+		l.root.Remove(temporary)
+	}
+	return err
 }
 
 // PutBytes is Put for what is in memory.
@@ -101,5 +150,5 @@ func (l *Layout) writeIndex(doc *v1.IndexManifest) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteAll(map[string][]byte{filepath.Join(l.folder, indexName): append(b, '\n')})
+	return l.write(indexName, bytes.NewReader(append(b, '\n')))
 }

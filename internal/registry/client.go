@@ -52,7 +52,8 @@ func NewTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = 64
 	t.MaxIdleConns = 256
-	t.DisableCompression = true // a manifest's digest is over the bytes as they are stored
+	t.MaxResponseHeaderBytes = 256 << 10 // many answers come at once
+	t.DisableCompression = true          // a manifest's digest is over the bytes as they are stored
 	return t
 }
 
