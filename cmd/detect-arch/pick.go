@@ -21,7 +21,7 @@ type offer struct {
 	clusters int // that offer it
 }
 
-// merge gives what any of the clusters offers, sorted by platform.
+// merge returns what any of the clusters offers, sorted by platform.
 func merge(surveys []*cluster.Survey) []offer {
 	var all []offer
 	for _, s := range surveys {
@@ -49,40 +49,124 @@ func merge(surveys []*cluster.Survey) []offer {
 // errCounts is the error of a choice that needs exact counts of nodes.
 var errCounts = errors.New("choosing a platform: not every node was read")
 
-// pick narrows what the clusters offer to --common and --platform, and chooses
-// among it by --choose. A platform that is asked for with a variant keeps it:
-// no label tells it. Missing are those that only --allow-missing keeps.
-func (c *config) pick(surveys []*cluster.Survey) (chosen []offer, missing platform.List, err error) {
-	offered := merge(surveys)
-	if c.common {
-		offered = slices.DeleteFunc(offered, func(o offer) bool { return o.clusters < len(surveys) })
-		if len(offered) == 0 {
-			return nil, nil, exit.Impossiblef("choosing platforms: none is common to all clusters: %s", each(surveys)).
-				Hint("leave out --common for the platforms of any of them")
+// A choice is what pick came to.
+type choice struct {
+	offers  []offer
+	missing platform.List // of --platform, that no node offers and --allow-missing keeps
+	dropped platform.List // of --among, that no node offers
+}
+
+// pick narrows what the clusters offer to --common, --platform or --among, and
+// chooses among it by --choose. A platform that is asked for with a variant
+// keeps it: no label tells it.
+func (c *config) pick(surveys []*cluster.Survey) (choice, error) {
+	offered, err := c.offered(surveys)
+	if err != nil {
+		return choice{}, err
+	}
+	var got choice
+	kept := offered
+	switch {
+	case len(c.platforms) > 0:
+		kept, got.missing = narrow(offered, c.platforms)
+		if len(got.missing) > 0 && !c.allowMissing {
+			return got, exit.Impossiblef("choosing platforms: no node takes the workload on %s; the nodes offer %s", got.missing, list(offered)).
+				Hint("leave %s out of --platform, add such nodes, or keep it with --allow-missing if the cluster emulates it", got.missing)
+		}
+	case len(c.among) > 0:
+		kept, got.dropped = narrow(offered, c.among)
+		if len(kept) == 0 && len(c.expect) == 0 {
+			return got, exit.Impossiblef("choosing platforms: no node takes the workload on any of %s; the nodes offer %s", c.among, list(offered)).
+				Hint("add one of these to --among, or such nodes to the cluster")
 		}
 	}
-	if len(c.platforms) > 0 {
-		var wanted []offer
-		for _, p := range c.platforms {
-			i := slices.IndexFunc(offered, func(o offer) bool { return o.platform == p.Node() })
-			if i < 0 {
-				missing = append(missing, p)
-				wanted = append(wanted, offer{platform: p})
-				continue
-			}
-			o := offered[i]
-			o.platform = p
-			wanted = append(wanted, o)
-		}
-		if len(missing) > 0 && !c.allowMissing {
-			return nil, nil, exit.Impossiblef("choosing platforms: no node takes the workload on %s; the nodes offer %s", missing, list(offered)).
-				Hint("leave %s out of --platform, add such nodes, or keep it with --allow-missing if the cluster emulates it", missing)
-		}
-		offered = wanted
+	if err := c.drift(kept, surveys); err != nil {
+		return got, err
 	}
 	exact := !slices.ContainsFunc(surveys, func(s *cluster.Survey) bool { return !s.Whole })
-	chosen, err = choose(c.choose, offered, runtime.GOARCH, exact)
-	return chosen, missing, err
+	if c.choose == "all" || len(kept) == 0 { // what nodes lack is not chosen while they have something
+		for _, p := range got.missing {
+			kept = append(kept, offer{platform: p})
+		}
+		slices.SortFunc(kept, func(a, b offer) int { return a.platform.Compare(b.platform) })
+	} else {
+		got.missing = nil
+	}
+	got.offers, err = choose(c.choose, kept, runtime.GOARCH, exact)
+	return got, err
+}
+
+// offered returns what the clusters offer, or with --common what each does.
+func (c *config) offered(surveys []*cluster.Survey) ([]offer, error) {
+	offered := merge(surveys)
+	if !c.common {
+		return offered, nil
+	}
+	offered = slices.DeleteFunc(offered, func(o offer) bool { return o.clusters < len(surveys) })
+	if len(offered) == 0 && len(c.expect) == 0 {
+		return nil, exit.Impossiblef("choosing platforms: none is common to all clusters: %s", each(surveys)).
+			Hint("leave out --common for the platforms of any of them")
+	}
+	return offered, nil
+}
+
+// narrow returns the offers for some platforms, and those that there is none for.
+func narrow(offered []offer, to platform.List) (kept []offer, lacking platform.List) {
+	for _, p := range to {
+		i := slices.IndexFunc(offered, func(o offer) bool { return o.platform == p.Node() })
+		if i < 0 {
+			lacking = append(lacking, p)
+			continue
+		}
+		o := offered[i]
+		o.platform = p
+		kept = append(kept, o)
+	}
+	return kept, lacking
+}
+
+// drift is the error of --expect: the nodes offer fewer platforms, or more.
+func (c *config) drift(offered []offer, surveys []*cluster.Survey) error {
+	if len(c.expect) == 0 {
+		return nil
+	}
+	there, expected := list(offered).Nodes(), c.expect.Nodes()
+	var lost, gained platform.List
+	for _, p := range expected {
+		if !there.Contains(p) {
+			lost = append(lost, p)
+		}
+	}
+	for _, p := range there {
+		if !expected.Contains(p) {
+			gained = append(gained, p)
+		}
+	}
+	if len(lost)+len(gained) == 0 {
+		return nil
+	}
+	var how, names []string
+	if len(lost) > 0 {
+		how = append(how, "lost "+lost.String())
+	}
+	if len(gained) > 0 {
+		how = append(how, "gained "+gained.String())
+	}
+	for _, s := range surveys {
+		names = append(names, s.Cluster)
+	}
+	e := exit.Failf("comparing platforms: the nodes of %s offer %s, and --expect says %s: %s", strings.Join(names, ", "), orNothing(there), expected, strings.Join(how, ", "))
+	if len(there) > 0 {
+		e.Hint("if the nodes are as they should be: --expect %s", there)
+	}
+	return e
+}
+
+func orNothing(l platform.List) string {
+	if len(l) == 0 {
+		return "nothing"
+	}
+	return l.String()
 }
 
 // choose returns all offers or one of them. The host counts by architecture
@@ -117,42 +201,45 @@ func list(offers []offer) platform.List {
 	return platform.NewList(ps...)
 }
 
-// each gives what each of the clusters offers, as words.
+// each returns what each of the clusters offers, as words.
 func each(surveys []*cluster.Survey) string {
 	var parts []string
 	for _, s := range surveys {
-		has := s.Platforms().String()
-		if has == "" {
-			has = "nothing"
-		}
-		parts = append(parts, fmt.Sprintf("%s has %s", s.Cluster, has))
+		parts = append(parts, fmt.Sprintf("%s has %s", s.Cluster, orNothing(s.Platforms())))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// empty gives the error for clusters where the workload can run nowhere.
+// empty is the error for clusters where the workload can run nowhere.
 func (c *config) empty(surveys []*cluster.Survey) error {
-	if len(merge(surveys)) > 0 {
+	if len(merge(surveys)) > 0 || len(c.expect) > 0 {
 		return nil
 	}
 	var why, names []string
 	for _, s := range surveys {
 		names = append(names, s.Cluster)
+		if len(c.workloads) > 0 {
+			why = append(why, dropouts(s)...)
+			continue
+		}
 		for _, g := range s.LeftOut {
 			why = append(why, group(g))
 		}
 	}
 	where := strings.Join(names, ", ")
 	if len(why) > 0 {
-		return exit.Impossiblef("reading nodes of %s: none takes the workload: %s", where, strings.Join(why, "; ")).
-			Hint("--toleration names a taint that the workload tolerates; --fallback says what to give instead of failing")
+		e := exit.Impossiblef("reading nodes of %s: none takes the workload: %s", where, strings.Join(why, "; "))
+		if len(c.workloads) == 0 {
+			e.Hint("--toleration names a taint that the workload tolerates; --fallback says what to print instead of failing")
+		}
+		return e
 	}
 	e := exit.Impossiblef("reading nodes of %s: there are none", where)
 	if c.selector != "" {
 		e = exit.Impossiblef("reading nodes of %s: none has the labels %s", where, c.selector)
 	}
-	if !c.nodePools && len(c.files) == 0 {
+	if !c.nodePools {
 		e.Hint("--node-pools counts pools that make nodes when pods wait for them")
 	}
-	return e.Hint("--fallback says what to give instead of failing")
+	return e.Hint("--fallback says what to print instead of failing")
 }

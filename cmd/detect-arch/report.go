@@ -18,10 +18,11 @@ type document struct {
 	Count     int               `json:"count"`
 	Taints    []string          `json:"taints"`
 	Matrix    matrix            `json:"matrix"`
+	Workload  string            `json:"workload,omitempty"` // of --for
 	Clusters  []*cluster.Survey `json:"clusters"`
 }
 
-func report(chosen []offer, surveys []*cluster.Survey, rs []runner) output.Report {
+func report(chosen []offer, surveys []*cluster.Survey, rs []runner, w *cluster.Workload) output.Report {
 	ps := list(chosen)
 	taints := []string{}
 	for _, o := range chosen {
@@ -29,7 +30,10 @@ func report(chosen []offer, surveys []*cluster.Survey, rs []runner) output.Repor
 	}
 	slices.Sort(taints)
 	taints = slices.Compact(taints)
-	d := document{ps.Strings(), ps.Arches(), len(ps) > 1, len(ps), taints, newMatrix(ps, rs), surveys}
+	d := document{ps.Strings(), ps.Arches(), len(ps) > 1, len(ps), taints, newMatrix(ps, rs), "", surveys}
+	if w != nil {
+		d.Workload = w.Name
+	}
 	m, _ := json.Marshal(d.Matrix) // strings always can
 	return output.Report{
 		Results: []output.Result{

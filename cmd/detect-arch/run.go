@@ -23,10 +23,11 @@ import (
 type config struct {
 	files      flagset.Lines
 	kubeconfig string
-	contexts   flagset.Words
+	contexts   flagset.Lines
 	common     bool
 	timeout    time.Duration
 
+	workloads   flagset.Lines
 	selector    string
 	tolerations flagset.Words
 	readyOnly   bool
@@ -34,6 +35,8 @@ type config struct {
 	report      string
 
 	platforms    platform.List
+	among        platform.List
+	expect       platform.List
 	allowMissing bool
 	choose       string
 	fallback     platform.List
@@ -46,19 +49,22 @@ type config struct {
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Clusters")
-	fs.Var(&c.contexts, "context", "use this `CONTEXT` of the kubeconfig instead of the current one; can be repeated for a fleet of clusters")
+	fs.Var(&c.contexts, "context", "use this `CONTEXT` of the kubeconfig instead of the current one; can be repeated, or one per line, for a fleet of clusters")
 	fs.String(&c.kubeconfig, "kubeconfig", "", "the kubeconfig `FILE`, or a folder that holds a file named kubeconfig; by default $KUBECONFIG, ~/.kube/config, or the pod's service account, whichever is found first")
 	fs.Var(&c.files, "from-file", "read nodes from a `FILE` written by kubectl get nodes -o json or -o yaml instead of from a cluster; - reads standard input; can be repeated")
 	fs.Bool(&c.common, "common", false, "for a fleet, print the platforms that every cluster has instead of those that any cluster has")
 	fs.Timeout(&c.timeout, "timeout", time.Minute, "give up after this `TIME`")
 	fs.Group("Nodes")
+	fs.Var(&c.workloads, "for", "count only what the workload in this manifest `FILE` can run on, by its own rules, requests and volumes; - reads standard input; if there are several workloads, repeat the flag with KIND/NAME of one")
 	fs.String(&c.selector, "selector", "", "count only nodes with matching labels: a `SELECTOR` as in kubectl -l, for example pool=builds")
 	fs.Var(&c.tolerations, "toleration", "a taint that the workload tolerates: `KEY[=VALUE][:EFFECT]`, or * for every taint; can be repeated")
 	fs.Bool(&c.readyOnly, "ready-only", false, "leave out nodes that are not ready, or under memory, disk or PID pressure")
-	fs.Bool(&c.nodePools, "node-pools", false, "count node pools that are scaled to zero as well: Karpenter NodePools, and MachineDeployments, MachineSets and MachinePools of Cluster API or OpenShift that have the cluster autoscaler's capacity annotations")
-	fs.String(&c.report, "report", "", "read every node in full and write everything found, with exact counts, as JSON to `FILE`")
+	fs.Bool(&c.nodePools, "node-pools", false, "count node pools that are scaled to zero as well: those of Karpenter, of Cluster API and OpenShift with the cluster autoscaler, and GKE's compute classes")
+	fs.String(&c.report, "report", "", "read every node in full and write everything found, with the nodes, cores and memory of each platform, as JSON to `FILE`")
 	fs.Group("Platforms")
 	fs.Var(&c.platforms, "platform", "print only these `PLATFORMS`, for example linux/amd64,linux/arm64; it is an error (exit code 3) if no node offers one of them")
+	fs.Var(&c.among, "among", "print those of these `PLATFORMS` that the nodes offer and drop the rest, with a note; it is an error (exit code 3) if none is left")
+	fs.Var(&c.expect, "expect", "fail with exit code 1 unless the nodes offer exactly these `PLATFORMS`, for a job that watches for drift")
 	fs.Bool(&c.allowMissing, "allow-missing", false, "keep a --platform that no node offers, with a warning, for clusters that emulate it")
 	fs.Choice(&c.choose, "choose", []string{"all", "one"}, "print all platforms, or one: the architecture of this machine if the cluster has it, else the platform with the most nodes")
 	fs.Var(&c.fallback, "fallback", "print these `PLATFORMS`, with a warning, if there is no cluster, no access, or no node that takes the workload")
@@ -90,9 +96,11 @@ kubernetes.io/arch. Nodes that do not take the workload are left out and
 reported: cordoned nodes, virtual nodes (virtual-kubelet), and nodes with a
 NoSchedule or NoExecute taint that no --toleration matches. A taint on
 kubernetes.io/arch does not leave a node out; it is printed as a result. Nodes
-that are not ready count, with a note.
+that are not ready count, with a note. With --for, the workload's own rules,
+requests and volumes decide as well.
 
-It needs the right to list nodes. In a cluster of more than 100 nodes it reads
+It needs the right to list nodes, and with --for to get what the workload names.
+In a cluster of more than 100 nodes it reads
 the labels of all nodes and, for each platform, full nodes until one takes the
 workload; --report reads all nodes in full.
 
@@ -102,11 +110,13 @@ pipeline, unless --runner names others.`,
 		Example: `detect-arch                                            # the current context
 kubectl get nodes -o json | detect-arch --from-file -  # without access to the cluster
 detect-arch --context eu --context us --common         # platforms that both clusters have
+detect-arch --for deploy.yaml                          # what this workload can run on
 detect-arch --selector pool=web --toleration dedicated=web:NoSchedule
+detect-arch --expect linux/amd64,linux/arm64           # code 1 if the nodes changed
 detect-arch --platform linux/amd64,linux/arm64 --result 'platforms[*]=/tekton/results/platforms'
 detect-arch --github --runner linux/arm64=my-arm-runner --fallback linux/amd64
 detect-arch --dotenv detect.env --child-pipeline build.yml --child-script './build.sh "$PLATFORM"'`,
-		Common: []string{"context", "from-file", "platform", "fallback", "selector", "toleration", "node-pools", "choose", "json", "result"},
+		Common: []string{"context", "from-file", "for", "platform", "among", "fallback", "selector", "toleration", "node-pools", "choose", "json", "result"},
 		Values: map[string]func(*command.Env) []string{
 			"context":  c.knownContexts,
 			"platform": func(*command.Env) []string { return platform.Common() },
@@ -126,6 +136,9 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	if err != nil {
 		return err
 	}
+	if query.Filter.Workload, err = c.workload(e.Stdin); err != nil {
+		return err
+	}
 	runners, err := parseRunners(c.runners)
 	if err != nil {
 		return err
@@ -140,7 +153,7 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	if err != nil {
 		return err
 	}
-	r := report(chosen, surveys, runners)
+	r := report(chosen, surveys, runners, query.Filter.Workload)
 	r.Files = map[string][]byte{}
 	if c.report != "" {
 		b, _ := json.MarshalIndent(r.JSON, "", "  ") // what --json prints
@@ -152,10 +165,18 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	return e.Write(r)
 }
 
-// query gives what to ask the clusters, and refuses flags that do not go together.
+// query returns what to ask the clusters, and refuses flags that do not go together.
 func (c *config) query() (cluster.Query, error) {
 	q := cluster.Query{Counts: c.report != "", NodePools: c.nodePools}
 	q.Filter.ReadyOnly = c.readyOnly
+	switch {
+	case len(c.among) > 0 && len(c.platforms) > 0:
+		return q, exit.Usagef("--platform asks for all of its platforms, and --among for any: leave one out")
+	case len(c.expect) > 0 && (len(c.platforms) > 0 || c.choose != "all"):
+		return q, exit.Usagef("--expect compares with all that the nodes offer: leave out --platform and --choose")
+	case len(c.expect) > 0 && len(c.fallback) > 0:
+		return q, exit.Usagef("--fallback would hide what --expect watches for: leave one out")
+	}
 	if c.allowMissing && len(c.platforms) == 0 {
 		return q, exit.Usagef("--allow-missing keeps a platform of --platform, and there is none")
 	}
@@ -201,18 +222,21 @@ func (c *config) detect(ctx context.Context, e *command.Env, q cluster.Query) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	chosen, missing, err := c.pick(surveys)
+	got, err := c.pick(surveys)
 	if errors.Is(err, errCounts) {
 		q.Counts = true
 		return c.detect(ctx, e, q)
 	}
 	for _, s := range surveys {
-		tell(e.Log, s)
+		c.describe(e.Log, s)
 	}
-	if len(missing) > 0 {
-		e.Log.Warnf("no node takes the workload on %s, which is kept for --allow-missing", missing)
+	if len(got.missing) > 0 && err == nil {
+		e.Log.Warnf("no node takes the workload on %s, which is kept for --allow-missing", got.missing)
 	}
-	return surveys, chosen, err
+	if len(got.dropped) > 0 && err == nil {
+		e.Log.Infof("dropped %s of --among: no node takes the workload there", got.dropped)
+	}
+	return surveys, got.offers, err
 }
 
 // survey asks all sources. What fails is told all at once.
@@ -247,8 +271,7 @@ func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
 	if len(c.files) == 0 {
 		return cluster.Access{Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: e.Getenv, UserAgent: "detect-arch/" + cmp.Or(command.Version, "dev")}.Open()
 	}
-	switch {
-	case len(c.contexts) > 0 || c.kubeconfig != "":
+	if len(c.contexts) > 0 || c.kubeconfig != "" {
 		return nil, exit.Usagef("--from-file reads no cluster: leave out --context and --kubeconfig")
 	}
 	var sources []cluster.Source

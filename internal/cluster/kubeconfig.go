@@ -61,7 +61,7 @@ func (a Access) Open() ([]Source, error) {
 	}
 	var sources []Source
 	seen := map[string]bool{}
-	for _, name := range contexts {
+	for _, name := range several(contexts, merged) {
 		if seen[name] {
 			continue
 		}
@@ -73,6 +73,23 @@ func (a Access) Open() ([]Source, error) {
 		sources = append(sources, s)
 	}
 	return sources, nil
+}
+
+// several returns the contexts, of which one may be a list with commas or blanks
+// between. Docker Desktop, Rancher and GitLab make names that have such
+// characters, so a name that there is goes before.
+func several(contexts []string, merged *api.Config) []string {
+	var out []string
+	for _, c := range contexts {
+		names := strings.FieldsFunc(c, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+		unknown := func(n string) bool { return merged.Contexts[n] == nil }
+		if merged.Contexts[c] == nil && len(names) > 1 && !slices.ContainsFunc(names, unknown) {
+			out = append(out, names...)
+		} else {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // Known returns the names of the kubeconfig's contexts, sorted; none if there

@@ -116,7 +116,7 @@ func TestNodes(t *testing.T) {
 		{
 			"none", nil, "",
 			outcome{3, "", "detect-arch: error: reading nodes of e2e: there are none\n" +
-				"detect-arch: hint: --node-pools counts pools that make nodes when pods wait for them\ndetect-arch: hint: --fallback says what to give instead of failing\n"},
+				"detect-arch: hint: --node-pools counts pools that make nodes when pods wait for them\ndetect-arch: hint: --fallback says what to print instead of failing\n"},
 		},
 		{
 			"many", append(several(150, "linux", "amd64", same), append(several(40, "linux", "arm64", cordoned), several(3, "linux", "riscv64", unlabelled)...)...), "",
