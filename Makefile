@@ -29,6 +29,11 @@ demo: build ## run the main job on a recorded cluster and an embedded registry
 	@go build -trimpath -o bin/ ./hack/demo
 	@bin/demo
 
+.PHONY: recording
+recording: build ## draw docs/demo.svg, README's picture, from a real run
+	@go build -trimpath -o bin/ ./hack/demo
+	@go run ./hack/recording
+
 .PHONY: test
 test: ## unit tests, script tests: what a contributor runs
 	go vet ./...

@@ -174,3 +174,16 @@ func TestAKindIsOnePlace(t *testing.T) {
 		t.Errorf("kinds of objects are in %q", in)
 	}
 }
+
+// docs/architecture.md has a line for each room.
+func TestEveryRoomIsDescribed(t *testing.T) {
+	text, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room := range layers {
+		if name := filepath.Base(room); !regexp.MustCompile("(?m)^\\|[^|]*`" + name + "`[^|]*\\|").Match(text) {
+			t.Errorf("docs/architecture.md has no line for %s", room)
+		}
+	}
+}
