@@ -63,7 +63,7 @@ func (c *TwoArch) pushTekton(ctx context.Context, logf func(string, ...any), ver
 		if err != nil {
 			return err
 		}
-		image := Image{Arch: "amd64", Files: map[string]string{"/ko-app/" + command: program}, Entrypoint: []string{"/ko-app/" + command}, User: "65532"}
+		image := c.tektonImage(command, program)
 		g.Go(func() error {
 			_, err := c.push(ctx, "tekton/"+command+":"+version, image)
 			return err
@@ -88,12 +88,20 @@ func (c *TwoArch) pushTekton(ctx context.Context, logf func(string, ...any), ver
 	return g.Wait()
 }
 
+func (c *TwoArch) tektonImage(command, program string) Image {
+	image := Image{Arch: "amd64", Files: map[string]string{"/ko-app/" + command: program}, Entrypoint: []string{"/ko-app/" + command}, User: "65532"}
+	if c.authority != "" {
+		image.Files["/etc/ssl/certs/ca-certificates.crt"] = c.authority
+	}
+	return image
+}
+
 const shellImage = "busybox:1"
 
 var (
 	koImage     = regexp.MustCompile(`ko://github\.com/tektoncd/pipeline/cmd/([a-z]+)`)
 	tektonShell = regexp.MustCompile(`"cgr\.dev/chainguard/busybox@[^"]*"`)
-	podTemplate = regexp.MustCompile(`(?m)^      serviceAccountName: tekton-pipelines-(controller|webhook)$`)
+	podTemplate = regexp.MustCompile(`(?m)^      serviceAccountName: tekton-pipelines-(controller|webhook|resolvers)$`)
 	unreleased  = regexp.MustCompile(`(?m)(release|version): "?devel"?$`)
 )
 
@@ -118,10 +126,7 @@ func (c *TwoArch) tektonDocuments(config, version string, flags []string) (strin
 			b.WriteString("\n")
 		}
 	}
-	s := koImage.ReplaceAllString(b.String(), c.Registry+"/tekton/$1:"+version)
-	s = tektonShell.ReplaceAllString(s, `"`+c.Registry+"/"+shellImage+`"`)
-	s = podTemplate.ReplaceAllString(s, "$0\n      nodeSelector: {kubernetes.io/arch: amd64}")
-	s = unreleased.ReplaceAllString(s, `$1: "`+version+`"`)
+	s := c.tektonLocal(b.String(), version)
 	for _, flag := range flags {
 		name, value, _ := strings.Cut(flag, "=")
 		shipped := regexp.MustCompile(`(?m)^  ` + name + `: ".*"$`)
@@ -131,6 +136,15 @@ func (c *TwoArch) tektonDocuments(config, version string, flags []string) (strin
 		s = shipped.ReplaceAllString(s, "  "+name+`: "`+value+`"`)
 	}
 	return s, nil
+}
+
+// tektonLocal has the documents take images from the cluster's registry, and the
+// deployments run on node-1.
+func (c *TwoArch) tektonLocal(documents, version string) string {
+	s := koImage.ReplaceAllString(documents, c.Registry+"/tekton/$1:"+version)
+	s = tektonShell.ReplaceAllString(s, `"`+c.Registry+"/"+shellImage+`"`)
+	s = podTemplate.ReplaceAllString(s, "$0\n      nodeSelector: {kubernetes.io/arch: amd64}")
+	return unreleased.ReplaceAllString(s, `$1: "`+version+`"`)
 }
 
 // tektonReady says whether the deployments are available and the webhook is in use, which it is once

@@ -34,8 +34,9 @@ type TwoArch struct {
 	Registry  string            // host:port, plain HTTP
 	Transport http.RoundTripper // reaches Registry
 
-	registry *http.Server
-	nodes    []*machine
+	registry  *http.Server
+	nodes     []*machine
+	authority string // a file with the certificates that Tekton trusts, if any
 }
 
 // StartTwoArch starts the cluster, which ends with the test. The test fails where it cannot be had.

@@ -23,7 +23,14 @@ type bench struct {
 	namespace string
 }
 
-const version = "v0.1.0"
+// version is the release that the Tasks name.
+var version = func() string {
+	text, err := os.ReadFile(filepath.Join(repository(), "tasks/detect-arch/detect-arch.yaml"))
+	if err != nil {
+		panic(err)
+	}
+	return string(regexp.MustCompile(`ghcr\.io/polyarch/detect-arch:(\S+)`).FindSubmatch(text)[1])
+}()
 
 func newBench(t *testing.T) *bench {
 	t.Helper()

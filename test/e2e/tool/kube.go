@@ -27,7 +27,7 @@ const (
 )
 
 // Tekton is one of the programs of Tekton Pipelines: "controller", "webhook", "entrypoint", "nop",
-// "workingdirinit" or "sidecarlogresults".
+// "workingdirinit", "sidecarlogresults" or "resolvers".
 func Tekton(command string) Program {
 	const pipeline = "github.com/tektoncd/pipeline"
 	return Program{Name: "tekton-" + command, Module: "hyperkube", Package: pipeline + "/cmd/" + command, Version: pipeline}
