@@ -45,6 +45,13 @@ var contenders = []contender{
 	{"**stitch-index --verify-binaries off**", "stitch-index", true, func(b *benchmark, w work) ([][]string, error) {
 		return ours(b, w, "off"), nil
 	}},
+	{"*floor*", "floor", true, func(b *benchmark, w work) ([][]string, error) {
+		argv := []string{b.programs["floor"], w.source + "/" + w.from, w.target + "/" + w.to, strings.Join(w.tags, ",")}
+		for _, d := range w.digests {
+			argv = append(argv, d.String())
+		}
+		return [][]string{argv}, nil
+	}},
 	{"oras manifest index create", "oras", false, func(b *benchmark, w work) ([][]string, error) {
 		argv := []string{b.programs["oras"], "manifest", "index", "create", "--plain-http", w.target + "/" + w.to + ":" + strings.Join(w.tags, ",")}
 		for _, d := range w.digests {

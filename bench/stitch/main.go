@@ -17,6 +17,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,20 +28,21 @@ import (
 
 func main() {
 	runs := flag.Int("runs", 3, "how often each program runs; the tables have medians")
-	only := flag.String("only", "", "measure just this: same, repository or registry")
+	only := flag.String("only", "", "measure just this: same, layers, repository or registry")
+	peers := flag.String("peers", "", "measure just the programs whose names have one of these words, separated by commas")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, *runs, *only); err != nil {
+	if err := bench(ctx, *runs, *only, *peers); err != nil {
 		fmt.Fprintln(os.Stderr, "stitch:", err)
 		os.Exit(1)
 	}
 }
 
 // delays are what the proxy adds to each answer.
-var delays = []time.Duration{0, 50 * time.Millisecond}
+var delays = []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond}
 
-func bench(ctx context.Context, runs int, only string) error {
+func bench(ctx context.Context, runs int, only, peers string) error {
 	dir, err := os.MkdirTemp("", "polyarch-bench-")
 	if err != nil {
 		return err
@@ -60,10 +63,15 @@ func bench(ctx context.Context, runs int, only string) error {
 		defer registries[i].stop()
 	}
 	b := &benchmark{programs: programs, dir: dir, from: registries[0], to: registries[1], runs: runs}
+	if peers != "" {
+		contenders = slices.DeleteFunc(contenders, func(c contender) bool {
+			return !slices.ContainsFunc(strings.Split(peers, ","), func(word string) bool { return strings.Contains(c.name, word) })
+		})
+	}
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"same", b.sameRepository}, {"repository", b.otherRepository}, {"registry", b.otherRegistry}} {
+	}{{"same", b.sameRepository}, {"layers", b.layers}, {"repository", b.otherRepository}, {"registry", b.otherRegistry}} {
 		if only == "" || only == part.name {
 			if err := part.run(ctx); err != nil {
 				return err
@@ -79,11 +87,11 @@ func build(ctx context.Context, dir string) (map[string]string, error) {
 	if err := tool.BuildOurs(ctx, "stitch-index", programs["stitch-index"]); err != nil {
 		return nil, err
 	}
-	measure, err := turns.Build(ctx, dir)
+	measure, err := turns.Build(ctx, dir, "./floor")
 	if err != nil {
 		return nil, err
 	}
-	programs["measure"] = measure
+	programs["measure"], programs["floor"] = measure, filepath.Join(dir, "floor")
 	for _, p := range []tool.Program{tool.Distribution, tool.Crane, tool.Oras, tool.Regctl, tool.ManifestTool, tool.Buildx} {
 		path, err := p.Build(ctx, logf)
 		if err != nil {

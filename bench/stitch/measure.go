@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/polyarch/polyarch/bench/internal/turns"
 )
 
@@ -112,44 +114,73 @@ func (b *benchmark) tags(n int) []string {
 
 func (b *benchmark) sameRepository(ctx context.Context) error {
 	sizes := []int{2, 4, 8, 16}
-	digests, err := pushImages(b.from, "app", slices.Max(sizes), 10_000)
+	digests, err := pushImages(b.from, "app", slices.Max(sizes), 10_000, 1, 0)
 	if err != nil {
 		return err
 	}
 	for _, nt := range []int{1, 3} {
 		for _, delay := range delays {
-			load := turns.LoadAverage()
-			byName := map[string][]string{}
-			for _, n := range sizes {
-				logf("%d platforms, %d tags, %s", n, nt, delay)
-				results, err := b.all(ctx, delay, b.runs, false, func() work {
-					h := b.from.proxy.host
-					return work{h, "app", digests[:n], h, "app", b.tags(nt)}
-				})
-				if err != nil {
-					return err
-				}
-				for name, runs := range results {
-					byName[name] = append(byName[name], fmt.Sprintf("%d / %d / **%d**",
-						turns.Median(runs, func(m measured) int { return m.requests }),
-						turns.Median(runs, func(m measured) int { return m.chain }),
-						turns.Median(runs, func(m measured) time.Duration { return m.Wall }).Milliseconds()))
-					if n == slices.Max(sizes) {
-						byName[name] = append(byName[name], mega(turns.Median(runs, func(m measured) int64 { return m.Memory })))
-					}
-				}
+			if err := b.table(ctx, fmt.Sprintf("%d tag(s)", nt), "app", digests, sizes, nt, delay); err != nil {
+				return err
 			}
-			fmt.Printf("\nRequests / chain / ms, %d tag(s), %d ms added to each answer; medians of %d runs in turn, load average %s on %d cores before:\n\n", nt, delay.Milliseconds(), b.runs, load, runtime.NumCPU())
-			fmt.Print("| |")
-			for _, n := range sizes {
-				fmt.Printf(" %d platforms |", n)
+		}
+	}
+	return nil
+}
+
+// layers are images of three layers: where the program lies decides how much
+// has to be read to verify it.
+func (b *benchmark) layers(ctx context.Context) error {
+	sizes := []int{4, 16}
+	for _, where := range []struct {
+		what, repo string
+		at         int
+	}{{"the program in the top one of three layers", "top", 2}, {"the program in the lowest of three layers", "lowest", 0}, {"the program in none of three layers", "none", -1}} {
+		digests, err := pushImages(b.from, where.repo, slices.Max(sizes), 10_000, 3, where.at)
+		if err != nil {
+			return err
+		}
+		for _, delay := range delays {
+			if err := b.table(ctx, where.what, where.repo, digests, sizes, 1, delay); err != nil {
+				return err
 			}
-			fmt.Println(" memory |\n|---|--:|--:|--:|--:|--:|")
-			for _, c := range contenders {
-				if row := byName[c.name]; row != nil {
-					fmt.Printf("| %s | %s |\n", c.name, strings.Join(row, " | "))
-				}
+		}
+	}
+	return nil
+}
+
+// table prints a row for each contender, with a column for each number of
+// platforms.
+func (b *benchmark) table(ctx context.Context, what, repo string, digests []v1.Hash, sizes []int, nt int, delay time.Duration) error {
+	load := turns.LoadAverage()
+	byName := map[string][]string{}
+	for _, n := range sizes {
+		logf("%d platforms, %s, %s", n, what, delay)
+		results, err := b.all(ctx, delay, b.runs, false, func() work {
+			h := b.from.proxy.host
+			return work{h, repo, digests[:n], h, repo, b.tags(nt)}
+		})
+		if err != nil {
+			return err
+		}
+		for name, runs := range results {
+			byName[name] = append(byName[name], fmt.Sprintf("%d / %d / **%d**",
+				turns.Median(runs, func(m measured) int { return m.requests }),
+				turns.Median(runs, func(m measured) int { return m.chain }),
+				turns.Median(runs, func(m measured) time.Duration { return m.Wall }).Milliseconds()))
+			if n == slices.Max(sizes) {
+				byName[name] = append(byName[name], mega(turns.Median(runs, func(m measured) int64 { return m.Memory })))
 			}
+		}
+	}
+	fmt.Printf("\nRequests / chain / ms, %s, %d ms added to each answer; medians of %d runs in turn, load average %s on %d cores before:\n\n| |", what, delay.Milliseconds(), b.runs, load, runtime.NumCPU())
+	for _, n := range sizes {
+		fmt.Printf(" %d platforms |", n)
+	}
+	fmt.Printf(" memory |\n|---|%s\n", strings.Repeat("--:|", len(sizes)+1))
+	for _, c := range contenders {
+		if row := byName[c.name]; row != nil {
+			fmt.Printf("| %s | %s |\n", c.name, strings.Join(row, " | "))
 		}
 	}
 	return nil
@@ -158,7 +189,7 @@ func (b *benchmark) sameRepository(ctx context.Context) error {
 // otherRepository and otherRegistry take a repository that has nothing yet for
 // each run.
 func (b *benchmark) otherRepository(ctx context.Context) error {
-	digests, err := pushImages(b.from, "app", 4, 10_000)
+	digests, err := pushImages(b.from, "app", 4, 10_000, 1, 0)
 	if err != nil {
 		return err
 	}
@@ -169,7 +200,7 @@ func (b *benchmark) otherRepository(ctx context.Context) error {
 }
 
 func (b *benchmark) otherRegistry(ctx context.Context) error {
-	digests, err := pushImages(b.from, "big", 4, 100_000_000)
+	digests, err := pushImages(b.from, "big", 4, 100_000_000, 1, 0)
 	if err != nil {
 		return err
 	}

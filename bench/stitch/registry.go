@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,12 +85,12 @@ var platforms = []struct {
 	{"linux/mips", 8}, {"linux/ppc64", 21}, {"linux/mips64", 8}, {"freebsd/amd64", 62},
 }
 
-// pushImages stores an image for each platform, of one layer with a program
-// and size bytes that do not compress, and gives their digests.
-func pushImages(s *server, repo string, n int, size int64) ([]v1.Hash, error) {
+// pushImages stores an image for each platform, of some layers of size bytes
+// that do not compress, one of them with a program, and returns their digests.
+func pushImages(s *server, repo string, n int, size int64, layers, program int) ([]v1.Hash, error) {
 	var digests []v1.Hash
 	for i, p := range platforms[:n] {
-		img, err := image(p.name, p.machine, size, uint64(i))
+		img, err := image(p.name, p.machine, size, uint64(i), layers, program)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +112,7 @@ func pushImages(s *server, repo string, n int, size int64) ([]v1.Hash, error) {
 
 func slug(p string) string { return strings.ReplaceAll(p, "/", "_") }
 
-func image(platform string, machine uint16, size int64, seed uint64) (v1.Image, error) {
+func image(platform string, machine uint16, size int64, seed uint64, layers, at int) (v1.Image, error) {
 	program := make([]byte, 64)
 	copy(program, "\x7fELF")
 	order := binary.ByteOrder(binary.LittleEndian)
@@ -126,29 +128,21 @@ func image(platform string, machine uint16, size int64, seed uint64) (v1.Image, 
 	}
 	order.PutUint16(program[16:], 2)
 	order.PutUint16(program[18:], machine)
-	var layer bytes.Buffer
-	w := tar.NewWriter(&layer)
-	noise := make([]byte, size)
-	source := rand.NewChaCha8([32]byte{byte(seed), byte(size)})
-	source.Read(noise)
-	for _, f := range []struct {
-		name string
-		body []byte
-	}{{"app", program}, {"data", noise}} {
-		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.body)), Typeflag: tar.TypeReg}); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(f.body); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	img, err := mutate.AppendLayers(img, static.NewLayer(layer.Bytes(), types.OCIUncompressedLayer))
-	if err != nil {
-		return nil, err
+	for n := range layers {
+		noise := make([]byte, size)
+		rand.NewChaCha8([32]byte{byte(seed), byte(size), byte(n), byte(layers)}).Read(noise)
+		files := map[string][]byte{fmt.Sprint("data", n): noise}
+		if n == at {
+			files["app"] = program
+		}
+		layer, err := tarOf(files)
+		if err != nil {
+			return nil, err
+		}
+		if img, err = mutate.AppendLayers(img, static.NewLayer(layer, types.OCIUncompressedLayer)); err != nil {
+			return nil, err
+		}
 	}
 	cf, err := img.ConfigFile()
 	if err != nil {
@@ -159,4 +153,21 @@ func image(platform string, machine uint16, size int64, seed uint64) (v1.Image, 
 	cf.OS, cf.Architecture, cf.Variant = parts[0], parts[1], parts[2]
 	cf.Config.Entrypoint = []string{"/app"}
 	return mutate.ConfigFile(img, cf)
+}
+
+func tarOf(files map[string][]byte) ([]byte, error) {
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(files[name])), Typeflag: tar.TypeReg}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(files[name]); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return layer.Bytes(), nil
 }

@@ -50,7 +50,7 @@ type Client struct {
 // platforms of an image to be asked for at once.
 func NewTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 64
+	t.MaxIdleConnsPerHost = maxInFlight
 	t.MaxIdleConns = 256
 	t.MaxResponseHeaderBytes = 256 << 10 // many answers come at once
 	t.DisableCompression = true          // a manifest's digest is over the bytes as they are stored
@@ -154,13 +154,16 @@ type request struct {
 	body   func(context.Context) (io.ReadCloser, error) // nil: none
 	size   int64                                        // of the body
 
-	ok    []int                      // statuses that are a success
-	wait  bool                       // 404 may go away
-	late  bool                       // what it refers to may not have arrived everywhere
-	mount bool                       // something else can be done instead
-	once  bool                       // sending it again needs more than a new body
-	read  func(*http.Response) error // takes the answer's body; nil drops it
-	keep  bool                       // read closes the body, later
+	ok    []int // statuses that are a success
+	wait  bool  // 404 may go away
+	late  bool  // what it refers to may not have arrived everywhere
+	mount bool  // something else can be done instead
+	once  bool  // sending it again needs more than a new body
+	// nested says that another request may be waiting for this one, so that it
+	// must not wait for that one's place.
+	nested bool
+	read   func(*http.Response) error // takes the answer's body; nil drops it
+	keep   bool                       // read closes the body, later
 
 	token bool   // sent to a token service, not to the registry
 	basic string // Authorization for the token service; may be empty
@@ -303,13 +306,14 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 func (c *Client) exchange(req *http.Request, r request, watch *watch) (*http.Response, error) {
 	g := &c.host(r.repo.Host).gate
 	watch.timer.Stop()
-	if err := g.enter(req.Context()); err != nil {
+	if err := g.enter(req.Context(), r.nested); err != nil {
 		if req.Body != nil {
 			req.Body.Close()
 		}
 		return nil, err
 	}
-	defer g.leave()
+	started := time.Now()
+	defer func() { g.leave(time.Since(started)) }()
 	watch.timer.Reset(watch.stall)
 	return c.http.Do(req)
 }

@@ -46,7 +46,8 @@ func (s *stream) connect() error {
 	r := request{
 		method: http.MethodGet, repo: s.repo, path: "blobs/" + s.d.Digest.String(),
 		header: http.Header{}, ok: []int{200}, keep: true,
-		wait: s.d.MediaType == "" || s.d.MediaType.IsDistributable(),
+		nested: s.at > 0, // it may be on its way to the same host
+		wait:   s.d.MediaType == "" || s.d.MediaType.IsDistributable(),
 	}
 	if s.at > 0 {
 		r.header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.at, s.d.Size-1))
