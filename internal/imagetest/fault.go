@@ -26,7 +26,7 @@ type Fault struct {
 // again helps.
 var Transient = []string{"429", "429 date", "500", "502", "503", "504", "refused", "lost", "truncated", "stalled", "silent", "expired", "done 504"}
 
-// Hits gives how many requests it has happened to.
+// Hits returns how many requests it has happened to.
 func (f *Fault) Hits() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -85,7 +85,7 @@ func (s Spec) Build() (v1.Image, error) {
 }
 
 // Push builds the image and stores it under a reference of a registry that
-// speaks plain HTTP, and gives its digest.
+// speaks plain HTTP, and returns its digest.
 func (s Spec) Push(ref string, opts ...remote.Option) (v1.Hash, error) {
 	img, err := s.Build()
 	if err != nil {
@@ -135,7 +135,7 @@ func Tar(files []File) []byte {
 	return out.Bytes()
 }
 
-// Files gives a layer of a map from path to content, in order of the paths;
+// Files returns a layer of a map from path to content, in order of the paths;
 // what is in a folder bin, or has no dot in its name, can be executed.
 func Files(m map[string]string) []File {
 	var fs []File

@@ -13,7 +13,7 @@ import (
 )
 
 // PushIndex stores an index of images, each with an attestation as BuildKit
-// makes them, and gives its digest.
+// makes them, and returns its digest.
 func PushIndex(ref string, specs ...Spec) (v1.Hash, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	var adds []mutate.IndexAddendum
@@ -85,7 +85,7 @@ func App(platform, arch, text string) Spec {
 	}
 }
 
-// Arch gives the architecture of os/arch[/variant].
+// Arch returns the architecture of os/arch[/variant].
 func Arch(platform string) string {
 	parts := strings.Split(platform, "/")
 	if len(parts) < 2 {

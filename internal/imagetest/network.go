@@ -39,7 +39,7 @@ func (n *Network) Serve(host string, delay time.Duration, h http.Handler) {
 	go s.Serve(l)
 }
 
-// Transport gives a transport on the network.
+// Transport returns a transport on the network.
 func (n *Network) Transport() *http.Transport {
 	return &http.Transport{
 		MaxIdleConnsPerHost: 64,

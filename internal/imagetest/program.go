@@ -18,7 +18,7 @@ var elfMachines = map[string]struct {
 	"s390x": {22, 64, true}, "loong64": {258, 64, false}, "sparc64": {43, 64, true},
 }
 
-// ELF gives the header of a program for one of Go's architectures, followed by
+// ELF returns the header of a program for one of Go's architectures, followed by
 // some text. Flags are e_flags.
 func ELF(arch string, flags uint32) string {
 	m, ok := elfMachines[arch]
@@ -42,7 +42,7 @@ func ELF(arch string, flags uint32) string {
 	return string(h) + strings.Repeat("program for "+arch+"\n", 8)
 }
 
-// PE gives the header of a Windows program for that machine.
+// PE returns the header of a Windows program for that machine.
 func PE(machine uint16) string {
 	h := make([]byte, 512)
 	copy(h, "MZ")

@@ -64,7 +64,7 @@ func NewRegistry() *Registry {
 	}
 }
 
-// Requests gives the requests since the last call of Reset.
+// Requests returns the requests since the last call of Reset.
 func (g *Registry) Requests() []Request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -193,7 +193,7 @@ func (g *Registry) allowed(r *http.Request) bool {
 	return true
 }
 
-// needed gives the scopes of a request.
+// needed returns the scopes of a request.
 func needed(r *http.Request) []string {
 	repo, _, ok := splitPath(r.URL.Path)
 	if !ok {
@@ -252,7 +252,7 @@ func (g *Registry) Expire() {
 	clear(g.tokens)
 }
 
-// Tag gives the digest that a tag of a repository names, or "".
+// Tag returns the digest that a tag of a repository names, or "".
 func (g *Registry) Tag(repo, tag string) string {
 	r := httptest.NewRequest(http.MethodHead, "/v2/"+repo+"/manifests/"+tag, nil)
 	w := httptest.NewRecorder()
@@ -260,7 +260,7 @@ func (g *Registry) Tag(repo, tag string) string {
 	return w.Header().Get("Docker-Content-Digest")
 }
 
-// Manifest gives the bytes of a manifest, or nil.
+// Manifest returns the bytes of a manifest, or nil.
 func (g *Registry) Manifest(repo, name string) []byte {
 	r := httptest.NewRequest(http.MethodGet, "/v2/"+repo+"/manifests/"+name, nil)
 	w := httptest.NewRecorder()

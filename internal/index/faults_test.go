@@ -101,7 +101,7 @@ func (s *scenario) state(want string) string {
 	return strings.Join(detail, ", ")
 }
 
-// clean runs without faults and gives the digest.
+// clean runs without faults and returns the digest.
 func (s *scenario) clean(t *testing.T, auth string) (want string) {
 	t.Helper()
 	s.prepare(t, auth)

@@ -25,7 +25,7 @@ func TestParseSource(t *testing.T) {
 		"=linux/arm64":                    `parsing source "=linux/arm64": it names no image`,
 		"oci:":                            `parsing source "oci:": parsing "oci:": it names no folder`,
 		"app=arm46":                       `parsing source "app=arm46": parsing platform "arm46": unknown architecture "arm46"`,
-		"Me/app":                          `parsing source "Me/app": parsing repository "Me/app": "Me/app" is no repository`,
+		"Me/app":                          `parsing source "Me/app": parsing repository "Me/app": "Me/app" is not a repository`,
 	} {
 		src, err := ParseSource(in, here)
 		got := src.String()

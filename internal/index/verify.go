@@ -214,7 +214,7 @@ func (a *ahead) start(n int) {
 	}()
 }
 
-// next gives layer n, and asks for a later one.
+// next returns layer n, and asks for a later one.
 func (a *ahead) next(n int) (io.Reader, error) {
 	if a.last+1 < len(a.ch) {
 		a.start(a.last + 1)

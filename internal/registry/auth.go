@@ -145,7 +145,7 @@ func (s *session) release() {
 	s.busy = nil
 }
 
-// authorize gives the header for a request: it waits for a probe that is under
+// authorize returns the header for a request: it waits for a probe that is under
 // way, and exchanges the credential for a token where one is needed.
 func (s *session) authorize(ctx context.Context) (*authorization, error) {
 	for {

@@ -46,7 +46,7 @@ type Client struct {
 	creds    map[Repository]authn.AuthConfig
 }
 
-// NewTransport gives a transport that keeps enough connections for all
+// NewTransport returns a transport that keeps enough connections for all
 // platforms of an image to be asked for at once.
 func NewTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
@@ -366,7 +366,7 @@ func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth 
 	return nil, false, fmt.Errorf("it redirects more than %d times", maxRedirects)
 }
 
-// redirect gives where an answer leads, or nil.
+// redirect returns where an answer leads, or nil.
 func (c *Client) redirect(r request, resp *http.Response, from *url.URL) (*url.URL, error) {
 	switch resp.StatusCode {
 	case 301, 302, 303, 307, 308:

@@ -16,7 +16,7 @@ import (
 	"github.com/polyarch/polyarch/internal/text"
 )
 
-// A StatusError is an answer that is no success.
+// A StatusError is an answer other than success.
 type StatusError struct {
 	Status  int
 	Codes   []string // of the distribution specification: MANIFEST_UNKNOWN, DENIED, …

@@ -50,7 +50,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// Whoever gives up waiting leaves its place to others.
+// Whoever returns up waiting leaves its place to others.
 func TestGateGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g gate

@@ -8,7 +8,7 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
-// Keychain gives the credentials of Docker's config file and its helpers, and
+// Keychain returns the credentials of Docker's config file and its helpers, and
 // for hosts that they know nothing of those that CI systems put into the
 // environment.
 func Keychain(getenv func(string) string) authn.Keychain {

@@ -167,7 +167,7 @@ func readAll(r io.Reader, max int64) ([]byte, error) {
 }
 
 // DeleteTag removes a tag, not what it points to. Many registries do not allow
-// it; a tag that does not exist is no error.
+// it; a tag that does not exist is not an error.
 func (c *Client) DeleteTag(ctx context.Context, ref Reference) error {
 	err := c.do(ctx, request{
 		method: http.MethodDelete, repo: ref.Repository, path: "manifests/" + ref.Tag,

@@ -16,7 +16,7 @@ type Repository struct {
 	Path string // "library/alpine"
 }
 
-// String gives HOST/PATH.
+// String returns HOST/PATH.
 func (r Repository) String() string { return r.Host + "/" + r.Path }
 
 // RegistryStr names the host as Docker's config files do; with String it makes
@@ -31,10 +31,10 @@ func (r Repository) RegistryStr() string {
 // Loopback reports whether the registry is on this machine.
 func (r Repository) Loopback() bool { return loopback(r.Host) }
 
-// Tag gives the reference of a tag.
+// Tag returns the reference of a tag.
 func (r Repository) Tag(tag string) Reference { return Reference{Repository: r, Tag: tag} }
 
-// Digest gives the reference of a manifest.
+// Digest returns the reference of a manifest.
 func (r Repository) Digest(d v1.Hash) Reference { return Reference{Repository: r, Digest: d} }
 
 // A Reference names a manifest in a repository, by tag, by digest, or by both;
@@ -45,7 +45,7 @@ type Reference struct {
 	Digest v1.Hash // zero: the tag decides
 }
 
-// String gives HOST/PATH[:TAG][@DIGEST].
+// String returns HOST/PATH[:TAG][@DIGEST].
 func (r Reference) String() string {
 	s := r.Repository.String()
 	if r.Tag != "" {
@@ -91,7 +91,7 @@ func ParseRepository(s string) (Repository, error) {
 		path = "library/" + path
 	}
 	if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Hostname() == "" {
-		return Repository{}, exit.Usagef("parsing repository %q: %q is no host", s, host)
+		return Repository{}, exit.Usagef("parsing repository %q: %q is not a host", s, host)
 	}
 	switch {
 	case path == "":
@@ -99,7 +99,7 @@ func ParseRepository(s string) (Repository, error) {
 	case len(path) > 255:
 		return Repository{}, exit.Usagef("parsing repository %q: its path is longer than 255 characters", s)
 	case !pathGrammar.MatchString(path):
-		e := exit.Usagef("parsing repository %q: %q is no repository", s, path)
+		e := exit.Usagef("parsing repository %q: %q is not a repository", s, path)
 		if lower := strings.ToLower(path); pathGrammar.MatchString(lower) {
 			return Repository{}, e.Hint("registries take lower case only; write %s/%s", host, lower)
 		}
@@ -111,7 +111,7 @@ func ParseRepository(s string) (Repository, error) {
 // ParseTag checks a tag.
 func ParseTag(s string) (string, error) {
 	if !tagGrammar.MatchString(s) {
-		return "", exit.Usagef("parsing tag %q: it is no tag", s).Hint("a tag is at most 128 letters, digits, and _ . -, and does not start with . or -")
+		return "", exit.Usagef("parsing tag %q: it is not a tag", s).Hint("a tag is at most 128 letters, digits, and _ . -, and does not start with . or -")
 	}
 	return s, nil
 }
@@ -133,7 +133,7 @@ func ParseName(s string) (Reference, error) {
 	if hasDigest {
 		h, err := v1.NewHash(digest)
 		if err != nil {
-			return ref, exit.Usagef("parsing reference %q: %q is no digest", s, digest).Hint("a digest is sha256: and 64 hexadecimal digits")
+			return ref, exit.Usagef("parsing reference %q: %q is not a digest", s, digest).Hint("a digest is sha256: and 64 hexadecimal digits")
 		}
 		ref.Digest = h
 	}

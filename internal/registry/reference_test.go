@@ -21,16 +21,16 @@ func TestParseReference(t *testing.T) {
 		"ghcr.io/me/app@" + someDigest:           "ghcr.io/me/app@" + someDigest,
 		"ghcr.io/me/app:v1@" + someDigest:        "ghcr.io/me/app:v1@" + someDigest,
 		"https://ghcr.io/me/app":                 `parsing repository "https://ghcr.io/me/app": it starts with a URL's scheme`,
-		"ghcr.io/Me/app":                         `parsing repository "ghcr.io/Me/app": "Me/app" is no repository`,
+		"ghcr.io/Me/app":                         `parsing repository "ghcr.io/Me/app": "Me/app" is not a repository`,
 		"ghcr.io/":                               `parsing repository "ghcr.io/": it names no repository`,
 		"":                                       `parsing repository "": it names no repository`,
-		"a b.c/app":                              `parsing repository "a b.c/app": "a b.c" is no host`,
-		"u:p@evil.example/app":                   `parsing reference "u:p@evil.example/app": "evil.example/app" is no digest`,
-		"ghcr.io/me/app:-x":                      `parsing tag "-x": it is no tag`,
-		"ghcr.io/me/app@sha256:12":               `parsing reference "ghcr.io/me/app@sha256:12": "sha256:12" is no digest`,
+		"a b.c/app":                              `parsing repository "a b.c/app": "a b.c" is not a host`,
+		"u:p@evil.example/app":                   `parsing reference "u:p@evil.example/app": "evil.example/app" is not a digest`,
+		"ghcr.io/me/app:-x":                      `parsing tag "-x": it is not a tag`,
+		"ghcr.io/me/app@sha256:12":               `parsing reference "ghcr.io/me/app@sha256:12": "sha256:12" is not a digest`,
 		"ghcr.io/" + strings.Repeat("a", 256):    `parsing repository "ghcr.io/` + strings.Repeat("a", 256) + `": its path is longer than 255 characters`,
-		"ghcr.io/me//app":                        `parsing repository "ghcr.io/me//app": "me//app" is no repository`,
-		"ghcr.io/me/../../v2/other/manifests/v1": `parsing repository "ghcr.io/me/../../v2/other/manifests/v1": "me/../../v2/other/manifests/v1" is no repository`,
+		"ghcr.io/me//app":                        `parsing repository "ghcr.io/me//app": "me//app" is not a repository`,
+		"ghcr.io/me/../../v2/other/manifests/v1": `parsing repository "ghcr.io/me/../../v2/other/manifests/v1": "me/../../v2/other/manifests/v1" is not a repository`,
 	} {
 		ref, err := ParseReference(in)
 		got := ref.String()

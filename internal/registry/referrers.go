@@ -28,7 +28,7 @@ var cosignSuffixes = []string{".sig", ".att", ".sbom"}
 // keeps their list (distribution-spec, "Referrers Tag Schema").
 func fallbackTag(d v1.Hash) string { return d.Algorithm + "-" + d.Hex }
 
-// Referrers gives what refers to a manifest, by the API of referrers or by the
+// Referrers returns what refers to a manifest, by the API of referrers or by the
 // tags that stand in for it.
 func (c *Client) Referrers(ctx context.Context, repo Repository, subject v1.Hash) ([]Referrer, error) {
 	list, err := c.listReferrers(ctx, repo, subject)

@@ -61,7 +61,7 @@ func (s *stream) connect() error {
 			}
 			return nil
 		}
-		_, err := io.CopyN(io.Discard, resp.Body, s.at) // it knows no ranges
+		_, err := io.CopyN(io.Discard, resp.Body, s.at) // it does not support ranges
 		return err
 	}
 	return s.c.do(s.ctx, r)
