@@ -82,7 +82,7 @@ func write(t *testing.T, dir string, files map[string]string) {
 // A value reaches the program as one word, whatever it holds.
 func TestArguments(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a b.yaml": "", "c.yaml": "", "polyarch-source-1": "r@sha256:1=linux/amd64", "polyarch-source-2": "r@sha256:2=linux/arm64"})
+	write(t, dir, map[string]string{"a b.yaml": "", "c.yaml": ""})
 	for name, c := range map[string]struct {
 		env  []string
 		want string
@@ -95,10 +95,11 @@ func TestArguments(t *testing.T) {
 		"files":                   {[]string{`POLYARCH_FILES= ["*.yaml","$(id)", "none*"]`}, "[a b.yaml]\n[c.yaml]\n[$(id)]\n[none*]\n"},
 		"one":                     {[]string{`POLYARCH_FILES=["a b.yaml"]`}, "[a b.yaml]\n"},
 		"command":                 {[]string{"POLYARCH_COMMAND=echo \"$PLATFORM\"\nexit 3"}, "[--]\n[sh]\n[-euc]\n[echo \"$PLATFORM\"\nexit 3]\n"},
-		"what earlier jobs built": {[]string{"POLYARCH_COLLECT=true"}, "[r@sha256:1=linux/amd64]\n[r@sha256:2=linux/arm64]\n"},
 		"sources are named":       {[]string{"POLYARCH_COLLECT=true", "POLYARCH_WORDS=a"}, "[a]\n"},
 		"it builds":               {[]string{"POLYARCH_COLLECT=true", "POLYARCH_FLAG_PLATFORM=linux/arm64"}, "[--platform=linux/arm64]\n"},
-		"what a child built":      {[]string{"POLYARCH_BUILT=r/app:build-7", "PLATFORMS=linux/amd64,linux/arm/v7"}, "[r/app:build-7_linux_amd64=linux/amd64]\n[r/app:build-7_linux_arm_v7=linux/arm/v7]\n"},
+		"the parent's command":    {[]string{"POLYARCH_COMMAND=$POLYARCH_CHILD_COMMAND", "POLYARCH_CHILD_COMMAND=echo $?"}, "[--]\n[sh]\n[-euc]\n[echo $?]\n"},
+		"what a child built":      {[]string{"POLYARCH_BUILT=r/app:build-7", "PLATFORMS=linux/amd64,linux/arm/v7"}, "[r/app:build-7-" + key("") + "_linux_amd64=linux/amd64]\n[r/app:build-7-" + key("") + "_linux_arm_v7=linux/arm/v7]\n"},
+		"of one include":          {[]string{"POLYARCH_BUILT=r/app:build-7", "POLYARCH_PREFIX=debian ", "PLATFORMS=linux/amd64"}, "[r/app:build-7-" + key("debian ") + "_linux_amd64=linux/amd64]\n"},
 		"it writes":               {[]string{"POLYARCH_FLAG_WRITE=true", "POLYARCH_FLAG_CHECK=false"}, "[--check=false]\n[--write=true]\n"},
 		"it looks":                {[]string{"POLYARCH_FLAG_WRITE=true", "POLYARCH_FLAG_CHECK=true"}, "[--check=true]\n"},
 		"a child pipeline":        {[]string{"POLYARCH_FLAG_CHILD_PIPELINE=p.yml", "POLYARCH_FLAG_CHILD_SCRIPT=make"}, "[--child-pipeline=p.yml]\n[--child-script=make]\n"},
@@ -114,6 +115,65 @@ func TestArguments(t *testing.T) {
 		if got := job(t, dir, env, path(t, fake)); got.code != 1 || got.out != "" || !strings.Contains(got.errors, "--json starts with -") {
 			t.Errorf("%s: %+v", env, got)
 		}
+	}
+}
+
+// key is what the script names an image, or an include, by.
+func key(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s)))[:16] }
+
+// What a job builds, another of this pipeline takes: by variables, which only jobs can set, under the
+// image and its first tag, so that neither another image nor a file of the repository can be taken.
+func TestHandOver(t *testing.T) {
+	const build = `#!/bin/sh
+for a; do
+  case $a in
+  --result=source-list=*) printf '{"for":{},"sources":["r@sha256:1=linux/arm64"]}' > "${a#--result=source-list=}" ;;
+  *) printf '[%s]\n' "$a" ;;
+  esac
+done
+`
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"polyarch-source.env": "POLYARCH_SOURCE_x=planted\n"})
+	ci := []string{"CI_COMMIT_SHA=1f2e", "CI_PIPELINE_ID=7", "POLYARCH_FLAG_IMAGE=r/app"}
+	got := job(t, dir, append(ci, path(t, build), "POLYARCH_HAND_OVER=true", "POLYARCH_FLAG_TAG=\nv1, latest", "POLYARCH_FLAG_PLATFORM=linux/arm64")...)
+	if d := cmp.Diff(result{0, "[--image=r/app]\n[--made-for=commit=1f2e\npipeline=7]\n[--platform=linux/arm64]\n[--tag=\nv1, latest]\n", ""}, got, cmp.AllowUnexported(result{})); d != "" {
+		t.Error(d)
+	}
+	report, err := os.ReadFile(filepath.Join(dir, "polyarch-source.env"))
+	variable := "POLYARCH_SOURCE_" + key("r/app:v1")
+	if want := variable + `_linux_arm64={"for":{},"sources":["r@sha256:1=linux/arm64"]}` + "\n"; err != nil || string(report) != want {
+		t.Errorf("%v, %q, want %q", err, report, want)
+	}
+
+	const take = `#!/bin/sh
+for a; do case $a in --sources-file=*) cat "${a#--sources-file=}" ;; *) printf '[%s]\n' "$a" ;; esac; done
+`
+	variables := []string{variable + "_linux_arm64=arm", variable + "_linux_amd64=amd", "POLYARCH_SOURCE_" + key("r/app:v2") + "_linux_amd64=other", "POLYARCH_SOURCE_=none"}
+	collect := append(append(ci, variables...), path(t, take), "POLYARCH_COLLECT=true")
+	got = job(t, t.TempDir(), append(collect, "POLYARCH_FLAG_TAG=v1")...)
+	if d := cmp.Diff(result{0, "[--image=r/app]\n[--made-for=commit=1f2e\npipeline=7]\namd\narm\n[--tag=v1]\n", ""}, got, cmp.AllowUnexported(result{})); d != "" {
+		t.Error(d)
+	}
+	if got := job(t, t.TempDir(), append(collect, "POLYARCH_FLAG_TAG=v3")...); got.code != 1 || !strings.Contains(got.errors, "no job of build-image has built r/app:v3") {
+		t.Errorf("%+v", got)
+	}
+	planted := t.TempDir()
+	write(t, planted, map[string]string{"polyarch-source-9": "r/other:v1=linux/amd64"})
+	if got := job(t, planted, append(collect, "POLYARCH_FLAG_TAG=v1")...); got.code != 1 || got.out != "" || !strings.Contains(got.errors, "taking sources: polyarch-source-9 is a file of the repository") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The results of an include have its prefix, too.
+func TestPrefixedResults(t *testing.T) {
+	dir := t.TempDir()
+	const sets = "#!/bin/sh\nprintf 'IMAGE_REF=a\\nPLATFORMS=b\\n' > out.env\n"
+	if got := job(t, dir, path(t, sets), "POLYARCH_FLAG_DOTENV=out.env", "POLYARCH_PREFIX=debian-"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "out.env"))
+	if err != nil || string(b) != "IMAGE_REF=a\nPLATFORMS=b\nDEBIAN_IMAGE_REF=a\nDEBIAN_PLATFORMS=b\n" {
+		t.Errorf("%v %q", err, b)
 	}
 }
 

@@ -130,6 +130,9 @@ func childVariable(flag string) string {
 // componentValue gives the value of a job's variable. GitLab refuses a truth value there, and
 // takes one for text if there is something beside it: the script takes the blank away again.
 func componentValue(in input) string {
+	if in.Name == "child-script" { // a script: what its $ mean is the shell's to say
+		return `{value: "$[[ inputs.` + in.Name + ` ]]", expand: false}`
+	}
 	if in.Bool {
 		return `" $[[ inputs.` + in.Name + ` ]]"`
 	}

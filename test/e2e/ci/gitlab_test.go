@@ -83,7 +83,7 @@ include:
   - component: $CI_SERVER_FQDN/polyarch/polyarch/detect-arch@{version}
     inputs: {stage: detect, version: {version}, releases: "{releases}"}
   - component: $CI_SERVER_FQDN/polyarch/polyarch/build-image@{version}
-    inputs: &build {job-name: build amd64, platform: linux/amd64, version: {version}, releases: "{releases}", image: "{registry}/jobs", tag: v1, context: hello, command: "{command}"}
+    inputs: &build {job-name: build amd64, platform: linux/amd64, version: {version}, releases: "{releases}", image: "{registry}/jobs", tag: v1, context: hello, command: "echo \"for $PLATFORM in $(basename $BUILD_CONTEXT)\"; {command}"}
   - component: $CI_SERVER_FQDN/polyarch/polyarch/build-image@{version}
     inputs: {<<: *build, job-name: build arm64, platform: linux/arm64}
   - component: $CI_SERVER_FQDN/polyarch/polyarch/stitch-index@{version}
@@ -99,6 +99,11 @@ after:
 	got := p.gitlab(t, c.Kubeconfig)
 	if got.code != 0 {
 		t.Fatalf("gitlab-ci-local: exit code %d\n%s", got.code, got.out)
+	}
+	for _, want := range []string{"for linux/amd64 in hello", "for linux/arm64 in hello"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("the log lacks %q:\n%s", want, got.out)
+		}
 	}
 	digest, _ := index(t, shared.registry+"/jobs:v1")
 	scheduled(t, c, p.read(t, p.keep, "pod.yaml"), digest)
@@ -135,5 +140,66 @@ include:
 				t.Errorf("it left %v", left)
 			}
 		})
+	}
+}
+
+// Two includes of one image in one pipeline: each tag has what its own jobs built, and each has results
+// and files of its own.
+func TestGitLabTwoVariants(t *testing.T) {
+	files := variants(t)
+	include := func(v string) string {
+		return `
+  - component: $CI_SERVER_FQDN/polyarch/polyarch/build-multi-arch@{version}
+    inputs:
+      job-prefix: ` + v + `-
+      version: {version}
+      releases: {releases}
+      from-file: hello/nodes.json
+      image: "{registry}/variants"
+      tag: v1-` + v + `
+      context: ` + v + `
+      command: |
+        echo "for $PLATFORM in $(basename "$BUILD_CONTEXT")"
+        {command}`
+	}
+	files[".gitlab-ci.yml"] = "stages: [build, deploy]\ninclude:" + include("alpine") + include("debian") + `
+deploy:
+  stage: deploy
+  needs: [alpine-stitch-index, debian-stitch-index]
+  script:
+    - echo "RESULT $ALPINE_IMAGE_REF $DEBIAN_IMAGE_REF"
+    - ls *polyarch-artifacts.json
+`
+	p := newProject(t, "https://gitlab.com/acme/app.git", files)
+	got := p.gitlab(t, "")
+	if got.code != 0 {
+		t.Fatalf("gitlab-ci-local: exit code %d\n%s", got.code, got.out)
+	}
+	says(t, shared.registry+"/variants:v1-alpine", "alpine", "debian")
+	says(t, shared.registry+"/variants:v1-debian", "debian", "alpine")
+	alpine, _ := index(t, shared.registry+"/variants:v1-alpine")
+	debian, _ := index(t, shared.registry+"/variants:v1-debian")
+	for _, want := range []string{
+		"> RESULT " + shared.registry + "/variants@" + alpine + " " + shared.registry + "/variants@" + debian,
+		"alpine-polyarch-artifacts.json", "debian-polyarch-artifacts.json", "for linux/arm64 in debian",
+	} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("the log lacks %q:\n%s", want, got.out)
+		}
+	}
+}
+
+// A file that was committed is no source.
+func TestGitLabPlantedSource(t *testing.T) {
+	p := newProject(t, "https://gitlab.com/acme/app.git", map[string]string{
+		"polyarch-source-1": "{registry}/other:v1=linux/amd64\n",
+		".gitlab-ci.yml": `
+include:
+  - component: $CI_SERVER_FQDN/polyarch/polyarch/stitch-index@{version}
+    inputs: {version: {version}, releases: "{releases}", image: "{registry}/planted", tag: v1}
+`})
+	got := p.gitlab(t, "")
+	if want := "taking sources: polyarch-source-1 is a file of the repository"; got.code == 0 || !strings.Contains(got.out, want) {
+		t.Errorf("exit code %d, the log lacks %q:\n%s", got.code, want, got.out)
 	}
 }
