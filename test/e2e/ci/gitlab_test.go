@@ -157,6 +157,8 @@ func TestGitLabTwoVariants(t *testing.T) {
       from-file: hello/nodes.json
       image: "{registry}/variants"
       tag: v1-` + v + `
+      name: hello
+      files: [hello/k8s/*.yaml]
       context: ` + v + `
       command: |
         echo "for $PLATFORM in $(basename "$BUILD_CONTEXT")"

@@ -46,14 +46,14 @@ func (b *bench) buildMultiArch(t *testing.T, s *source) {
 	b.helloOnBothNodes(t)
 }
 
-// The same from a clone, in a volume that is made for the run: the sample's volumeClaimTemplate takes
+// The same from a clone of a commit, as Pipelines-as-Code names it, in a volume that is made for the run: the sample's volumeClaimTemplate takes
 // the only volume that is free.
 func (b *bench) buildMultiArchGit(t *testing.T, s *source) {
 	folder := t.TempDir()
 	openToAll(t, folder)
 	b.Apply(t, b.namespace, strings.ReplaceAll(freeVolume, "{path}", folder))
 	b.sample(t, "build-multi-arch-git", "multi-arch-git", map[string]any{
-		"url": s.url, "tag": []any{"git"}, "git-image": b.Registry + "/" + gitImage,
+		"url": s.url, "revision": s.head(t), "tag": []any{"git"}, "git-image": b.Registry + "/" + gitImage,
 	})
 	if r := b.finished(t, pipelineRuns, "multi-arch-git"); r.status != "True" {
 		t.Fatalf("%s: %s", r.reason, r.message)
@@ -170,13 +170,29 @@ func (b *bench) failedWith(t *testing.T, runs []run, code int32, what string) {
 	}
 }
 
-// Each leg clones for itself and runs on a node of the architecture that it builds for.
+// Each leg clones for itself and runs on a node of the architecture that it builds for. The branch moves,
+// to a commit that no leg could build and whose manifests are none, as soon as the run knows what it is
+// at: all is of the one commit.
 func (b *bench) buildNative(t *testing.T, s *source) {
+	meant := s.head(t)
+	s.lookedUp <- func() {
+		s.commit(t, "samples/hello/broken.go", "package main\n\nvar _ = broken\n")
+		s.commit(t, "samples/hello/k8s/deployment.yaml", "no manifest\n")
+	}
 	b.sample(t, "build-native", "native", map[string]any{
 		"url": s.url, "tag": []any{"native"}, "git-image": b.Registry + "/" + gitImage,
 	})
 	if r := b.finished(t, pipelineRuns, "native"); r.status != "True" {
 		t.Fatalf("%s: %s", r.reason, r.message)
+	}
+	if now := s.head(t); now == meant || len(s.lookedUp) > 0 {
+		t.Errorf("the branch did not move: it is at %s", now)
+	}
+	r := b.finished(t, pipelineRuns, "native")
+	for name, want := range map[string]string{"commit": meant, "url": s.url, "CHAINS-GIT_COMMIT": meant, "CHAINS-GIT_URL": s.url} {
+		if got := r.results()[name]; got != want {
+			t.Errorf("result %s is %v, want %s", name, got, want)
+		}
 	}
 	legs := b.legs(t, "native", "build")
 	got := map[string]string{}
@@ -188,6 +204,9 @@ func (b *bench) buildNative(t *testing.T, s *source) {
 		source, _ := leg.results()["source"].(string)
 		_, platform, _ := strings.Cut(source, "=")
 		got[platform] = pod.Spec.NodeName
+		if commit := leg.param("commit"); commit != meant {
+			t.Errorf("the leg for %s built %s, want %s", platform, commit, meant)
+		}
 	}
 	if diff := cmp.Diff(map[string]string{"linux/amd64": "node-1", "linux/arm64": "node-2"}, got); diff != "" {
 		t.Errorf("where the legs ran (-want +got):\n%s", diff)
