@@ -103,3 +103,44 @@ func TestRun(t *testing.T) {
 		}
 	}
 }
+
+// A credential reaches the program, and the builders it starts, in a file that
+// nobody else can read.
+func TestCredentials(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the program is a shell script")
+	}
+	cache, home := t.TempDir(), t.TempDir()
+	dir := filepath.Join(cache, "polyarch", "v1.2.3", "linux-amd64")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const show = "#!/bin/sh\necho \"${DOCKER_CONFIG:+set} ${POLYARCH_DOCKER_CONFIG+left}\"\n[ -z \"$DOCKER_CONFIG\" ] || { ls -l \"$REGISTRY_AUTH_FILE\" | cut -c 1-10; cat \"$DOCKER_CONFIG/config.json\"; }\n"
+	if err := os.WriteFile(filepath.Join(dir, "stitch-index"), []byte(show), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := func(env ...string) result {
+		return bash(t, append(env, "HOME="+home, "RUNNER_OS=Linux", "RUNNER_ARCH=X64", "RUNNER_TOOL_CACHE="+cache, "RUNNER_TEMP="+t.TempDir(), "POLYARCH_VERSION=v1.2.3"), "run.sh", "stitch-index")
+	}
+	for _, c := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{"POLYARCH_DOCKER_CONFIG={\"auths\":{}}", "GITHUB_TOKEN=t"}, "set \n-rw-------\n{\"auths\":{}}\n"},
+		{[]string{"GITHUB_TOKEN=t", "GITHUB_ACTOR=me"}, "set \n-rw-------\n{\"auths\":{\"ghcr.io\":{\"auth\":\"bWU6dA==\"}}}\n"},
+		{nil, " \n"},
+	} {
+		if d := cmp.Diff(result{0, c.want, ""}, run(c.env...), cmp.AllowUnexported(result{})); d != "" {
+			t.Errorf("%v: %s", c.env, d)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(home, ".docker"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".docker", "config.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run("GITHUB_TOKEN=t"); got.out != " \n" {
+		t.Errorf("the runner's own config.json is hidden: %+v", got)
+	}
+}

@@ -170,7 +170,7 @@ func TestAKindIsOnePlace(t *testing.T) {
 			in = append(in, path)
 		}
 	})
-	if !slices.Equal(in, []string{"internal/kubeyaml/kinds.go"}) {
+	if !slices.Equal(in, []string{"internal/kubeyaml/table.go"}) {
 		t.Errorf("kinds of objects are in %q", in)
 	}
 }

@@ -23,11 +23,40 @@ type differ struct {
 	start        [2]int   // first line of the hunk, old and new
 	size         [2]int
 	trailing     int // equal lines at the end of the hunk
+
+	held      []byte // of a line that goes on
+	heldEdits []kubeyaml.Edit
 }
 
 const diffContext = 3
 
+// chunk takes a chunk with its edits. A line that goes on in the next chunk
+// waits for it.
 func (d *differ) chunk(src []byte, edits []kubeyaml.Edit) error {
+	if n := len(d.held); n > 0 {
+		src = slices.Concat(d.held, src)
+		fresh := d.heldEdits
+		for _, e := range edits {
+			e.At += n
+			fresh = append(fresh, e)
+		}
+		edits, d.held, d.heldEdits = fresh, nil, nil
+	}
+	cut, whole := bytes.LastIndexByte(src, '\n')+1, len(edits)
+	for whole > 0 && edits[whole-1].At+edits[whole-1].Del >= cut { // it belongs to what is held
+		whole--
+		cut = min(cut, bytes.LastIndexByte(src[:edits[whole].At], '\n')+1)
+	}
+	d.held = bytes.Clone(src[cut:])
+	for _, e := range edits[whole:] {
+		e.At -= cut
+		d.heldEdits = append(d.heldEdits, e)
+	}
+	return d.lines(src[:cut], edits[:whole])
+}
+
+// lines takes whole lines with their edits.
+func (d *differ) lines(src []byte, edits []kubeyaml.Edit) error {
 	at := 0
 	for len(edits) > 0 {
 		from, to, n := span(src, edits)
@@ -182,4 +211,11 @@ func extent(start, size int) string {
 	return fmt.Sprintf("%d,%d", start, size)
 }
 
-func (d *differ) end() error { return d.flush() }
+func (d *differ) end() error {
+	held, edits := d.held, d.heldEdits
+	d.held, d.heldEdits = nil, nil
+	if err := d.lines(held, edits); err != nil {
+		return err
+	}
+	return d.flush()
+}

@@ -1,44 +1,134 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
 const standardInput = "standard input"
 
-// A source is a file of manifests, or standard input.
+// A source is a file of manifests, or a stream.
 type source struct {
-	name  string
-	path  string // empty: standard input
-	in    io.Reader
-	found bool // in a folder, where other files than manifests are too
+	name    string
+	path    string        // empty: a stream
+	in      io.ReadCloser // the stream
+	found   bool          // in a folder, where other files than manifests are too
+	root    *os.Root      // of that folder, which nothing leads out of
+	rel     string        // of path, from root on
+	patches bool          // patches may stand in it: it was found, or is below a kustomization
+	patchOf string        // the kustomization that lists it as a patch
 }
 
-func (s source) open() (io.ReadCloser, error) {
+// open opens a source. What a folder holds has to be a regular file.
+func (s source) open(ctx context.Context) (io.ReadCloser, error) {
 	if s.path == "" {
-		return io.NopCloser(s.in), nil
+		return s.in, nil
 	}
-	f, err := os.Open(s.path)
+	if s.root == nil {
+		return openFile(ctx, s.path)
+	}
+	f, err := s.root.OpenFile(s.rel, os.O_RDONLY|nonBlocking, 0)
 	if err != nil {
-		return nil, exit.Failf("reading manifests: %w", err)
+		return nil, exit.Failf("reading %s: %w", s.name, cause(err))
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file any more")
+	}
+	if err != nil {
+		f.Close()
+		return nil, exit.Failf("reading %s: %w", s.name, cause(err))
 	}
 	return f, nil
 }
 
+// openFile opens a file that the user named, which may be a pipe. A pipe
+// without a writer ends with the context.
+func openFile(ctx context.Context, path string) (*os.File, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(path)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, exit.Failf("reading %s: %w", path, cause(o.err))
+		}
+		return o.f, nil
+	case <-ctx.Done():
+		go func() {
+			if o := <-done; o.err == nil {
+				o.f.Close()
+			}
+		}()
+		return nil, fmt.Errorf("opening %s: %w", path, context.Cause(ctx))
+	}
+}
+
+// readFile reads a small file that the user named.
+func readFile(ctx context.Context, path string, limit int64) ([]byte, error) {
+	f, err := openFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(ctx, path, f, limit)
+}
+
+// readAll reads a stream up to a limit, for as long as the context allows.
+func readAll(ctx context.Context, name string, r io.Reader, limit int64) ([]byte, error) {
+	type result struct {
+		b   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		b, err := io.ReadAll(io.LimitReader(r, limit+1))
+		done <- result{b, err}
+	}()
+	select {
+	case got := <-done:
+		if got.err == nil && int64(len(got.b)) > limit {
+			got.err = exit.Failf("it has more than %d MiB", limit>>20)
+		}
+		if got.err != nil {
+			return nil, exit.Failf("reading %s: %w", name, cause(got.err))
+		}
+		return got.b, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("reading %s: %w", name, context.Cause(ctx))
+	}
+}
+
+// cause drops the path that the message names already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
 // sources returns what the arguments name, each file once; no argument and "-"
 // are standard input.
-func sources(args []string, recursive bool, stdin io.Reader) ([]source, error) {
+func (c *config) sources(args []string, stdin io.Reader) ([]source, []note, error) {
 	if len(args) == 0 {
 		args = []string{"-"}
 	}
 	var out []source
+	var left []note
 	seen := map[string]bool{}
 	add := func(s source) {
 		if clean := filepath.Clean(s.path); s.path == "" || !seen[clean] {
@@ -46,57 +136,31 @@ func sources(args []string, recursive bool, stdin io.Reader) ([]source, error) {
 			out = append(out, s)
 		}
 	}
+	patches := patches{}
 	for _, a := range args {
 		if a == "-" {
-			add(source{name: standardInput, in: stdin})
+			add(source{name: standardInput, in: io.NopCloser(stdin)})
 			continue
 		}
 		info, err := os.Stat(a)
 		if err != nil {
-			return nil, exit.Failf("reading manifests: %w", err)
+			return nil, nil, exit.Failf("reading manifests: %w", err)
 		}
 		if !info.IsDir() {
-			add(source{name: a, path: a})
+			of, below := patches.of(a)
+			add(source{name: a, path: a, patches: below, patchOf: of})
 			continue
 		}
-		files, err := folder(a, recursive)
+		f, err := c.folder(a)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		for _, f := range files {
-			add(source{name: f, path: f, found: true})
+		left = append(left, f.left...)
+		for _, rel := range f.files {
+			path := filepath.Join(a, rel)
+			of, _ := patches.of(path)
+			add(source{name: path, path: path, found: true, root: f.root, rel: rel, patches: true, patchOf: of})
 		}
 	}
-	return out, nil
-}
-
-// folder returns the files of a folder that may be manifests, sorted.
-func folder(path string, recursive bool) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if p != path && (!recursive || strings.HasPrefix(d.Name(), ".")) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(p)) {
-			files = append(files, p)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, exit.Failf("reading manifests: %w", err)
-	}
-	if len(files) == 0 {
-		e := exit.Failf("reading manifests: the folder %s has no .yaml, .yml or .json file", path)
-		if !recursive {
-			e.Hint("add --recursive to look into its folders")
-		}
-		return nil, e
-	}
-	return files, nil
+	return out, left, nil
 }

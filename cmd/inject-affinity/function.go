@@ -3,9 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
@@ -15,23 +17,42 @@ import (
 // sniffed is how far into standard input a ResourceList is looked for.
 const sniffed = 4 << 10
 
-// settable are the flags that a functionConfig may set.
-var settable = []string{"artifacts", "image", "offline", "on-unknown", "insecure-registry", "timeout", "terms", "cluster-platforms", "taints", "pod-spec", "report-file"}
+// settable are the flags that a functionConfig may set. It may come from a
+// stranger, so what names a file, or says how a host is reached, is not among
+// them.
+var settable = []string{"image", "offline", "on-unknown", "timeout", "terms", "cluster-platforms", "taints", "prefer", "pod-spec", "strict"}
+
+// trusted are those that --trust-function adds.
+var trusted = []string{"artifacts", "insecure-registry", "report-file"}
+
+// maxFunction is how large a function's input may be, which is read whole.
+const maxFunction = 64 << 20
 
 // function takes the flags that a KRM function's input sets. It returns the
 // input, of which it may have read the start, or all.
-func function(e *command.Env, stdin io.Reader) (io.Reader, error) {
+func (c *config) function(ctx context.Context, e *command.Env, stdin io.Reader) (io.Reader, error) {
 	start := bufio.NewReaderSize(stdin, sniffed)
-	head, err := start.Peek(sniffed)
-	if err != nil && err != io.EOF {
-		return nil, exit.Failf("reading standard input: %w", err)
+	peeked := make(chan error, 1)
+	var head []byte
+	go func() {
+		var err error
+		head, err = start.Peek(sniffed)
+		peeked <- err
+	}()
+	select {
+	case err := <-peeked:
+		if err != nil && err != io.EOF {
+			return nil, exit.Failf("reading standard input: %w", err)
+		}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("reading standard input: %w", context.Cause(ctx))
 	}
 	if !bytes.Contains(head, []byte("ResourceList")) {
 		return start, nil
 	}
-	all, err := io.ReadAll(start)
+	all, err := readAll(ctx, standardInput, start, maxFunction)
 	if err != nil {
-		return nil, exit.Failf("reading standard input: %w", err)
+		return nil, err
 	}
 	settings, ok, err := kubeyaml.FunctionConfig(kubeyaml.Chunk{Bytes: all, Line: 1})
 	if err != nil {
@@ -39,16 +60,33 @@ func function(e *command.Env, stdin io.Reader) (io.Reader, error) {
 	}
 	if ok {
 		for _, s := range settings {
-			if !slices.Contains(settable, s.Name) {
-				return nil, exit.InFile(standardInput, exit.Usagef("functionConfig: there is no setting %s", s.Name).OnLine(s.Line, 0).
-					Hint("the settings are the flags, without the dashes: %s", fmt.Sprint(settable)))
-			}
-			for _, v := range s.Values {
-				if err := e.Flags.Set(s.Name, v); err != nil {
-					return nil, exit.InFile(standardInput, exit.Usagef("functionConfig: %w", err).OnLine(s.Line, 0))
-				}
+			if err := c.set(e, s); err != nil {
+				return nil, exit.InFile(standardInput, err)
 			}
 		}
 	}
 	return bytes.NewReader(all), nil
+}
+
+// set takes a setting of a functionConfig.
+func (c *config) set(e *command.Env, s kubeyaml.Setting) error {
+	switch {
+	case slices.Contains(settable, s.Name), c.trustFunction && slices.Contains(trusted, s.Name):
+	case slices.Contains(trusted, s.Name):
+		return exit.Usagef("functionConfig: %s names files or hosts, which only flags may", s.Name).OnLine(s.Line, 0).
+			Hint("give --%s on the command line, or let the functionConfig set it with --trust-function", s.Name)
+	default:
+		return exit.Usagef("functionConfig: there is no setting %s", s.Name).OnLine(s.Line, 0).
+			Hint("the settings are the flags, without the dashes: %s", strings.Join(settable, ", "))
+	}
+	offline := c.offline
+	for _, v := range s.Values {
+		if err := e.Flags.Set(s.Name, v); err != nil {
+			return exit.Usagef("functionConfig: %w", err).OnLine(s.Line, 0)
+		}
+	}
+	if offline && !c.offline {
+		return exit.Usagef("functionConfig: offline is set on the command line").OnLine(s.Line, 0).Hint("remove the setting")
+	}
+	return nil
 }

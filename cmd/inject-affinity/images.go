@@ -1,7 +1,7 @@
 package main
 
 import (
-	"os"
+	"context"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/artifacts"
@@ -23,11 +23,14 @@ type build struct {
 	platforms platform.List
 }
 
+// maxArtifacts is more than any artifacts file takes.
+const maxArtifacts = 16 << 20
+
 // catalogue reads the flags --artifacts and --image.
-func (c *config) catalogue() (*catalogue, error) {
+func (c *config) catalogue(ctx context.Context) (*catalogue, error) {
 	cat := &catalogue{named: map[string]*build{}, built: map[string][]*build{}}
 	for _, path := range c.artifacts {
-		b, err := os.ReadFile(path)
+		b, err := readFile(ctx, path, maxArtifacts)
 		if err != nil {
 			return nil, exit.Failf("reading artifacts: %w", err)
 		}
@@ -42,11 +45,12 @@ func (c *config) catalogue() (*catalogue, error) {
 		}
 	}
 	for _, flag := range c.images {
-		name, rest, ok := strings.Cut(flag, "=")
+		at := strings.LastIndexByte(flag, '=') // a placeholder such as ${IMAGE:=app} has one too
+		name, rest := flag[:max(at, 0)], flag[at+1:]
 		ref, platforms, named := strings.Cut(rest, ";")
-		if !ok || name == "" || ref == "" {
+		if at < 0 || name == "" || ref == "" && !named {
 			return nil, exit.Usagef("flag --image: %q is not NAME=REF;PLATFORMS", flag).
-				Hint("write for example 'app=ghcr.io/me/app:v1@sha256:…;linux/amd64,linux/arm64'")
+				Hint("write for example 'app=ghcr.io/me/app:v1@sha256:…;linux/amd64,linux/arm64', or 'app=;linux/amd64' to leave the image as it is")
 		}
 		var list platform.List
 		if named {
@@ -63,9 +67,12 @@ func (c *config) catalogue() (*catalogue, error) {
 }
 
 func (c *catalogue) add(where string, a artifacts.Build) error {
-	ref, err := registry.ParseReference(a.Tag)
-	if err != nil {
-		return exit.Usagef("%s: %w", where, err)
+	var ref registry.Reference // none: the image stays as it is
+	if a.Tag != "" {
+		var err error
+		if ref, err = registry.ParseReference(a.Tag); err != nil {
+			return exit.Usagef("%s: %w", where, err)
+		}
 	}
 	b := &build{ref: ref, text: a.Tag, platforms: a.Platforms}
 	if len(b.platforms) == 0 {
@@ -76,6 +83,9 @@ func (c *catalogue) add(where string, a artifacts.Build) error {
 		return exit.Usagef("%s: the image %s is given twice, as %s and as %s", where, a.ImageName, old.text, a.Tag)
 	}
 	c.named[name] = b
+	if a.Tag == "" {
+		return nil
+	}
 	c.built[ref.Repository.String()] = append(c.built[ref.Repository.String()], b)
 	return nil
 }

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +33,8 @@ type injector struct {
 // lookups is how many registry look-ups run at the same time.
 const lookups = 8
 
-func (c *config) injector(log *command.Log) (*injector, error) {
-	images, err := c.catalogue()
+func (c *config) injector(ctx context.Context, log *command.Log, stdin io.Reader) (*injector, error) {
+	images, err := c.catalogue(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,16 @@ func (c *config) injector(log *command.Log) (*injector, error) {
 			return nil, exit.Usagef("flag --pod-spec: %w", err)
 		}
 	}
+	if err := c.learn(ctx, &in.kinds, stdin); err != nil {
+		return nil, err
+	}
+	for _, s := range c.prefer {
+		p, err := affinity.ParsePreference(s)
+		if err != nil {
+			return nil, exit.Usagef("flag --prefer: %w", err)
+		}
+		in.options.Prefer = append(in.options.Prefer, p)
+	}
 	for _, s := range c.taints {
 		t, err := pod.ParseTaint(s)
 		if err != nil {
@@ -71,35 +81,61 @@ type findings struct {
 	edits           []kubeyaml.Edit
 	workloads       []workload
 	warnings, notes []note
+	problems        []error   // why the run cannot succeed
+	unknown         []unknown // images whose platforms are not known
+	unread          []kubeyaml.Unread
+	left            []note   // objects that are left alone
+	flags           []string // --pod-spec flags that name a place in it
+	object          bool     // it holds an object
+	template        bool     // it has to be rendered first
+	patch           bool     // it is of a patch, and says where Pods run
 }
 
 // file sends one source through the injector into out.
 func (in *injector) file(ctx context.Context, s source, out *sink, rec *record) error {
-	r, err := s.open()
+	r, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := out.begin(s); err != nil {
+	if err := out.begin(ctx, s, r); err != nil {
 		return err
 	}
-	err = in.stream(ctx, r, !s.found, func(c kubeyaml.Chunk, f findings) error {
-		rec.add(s.name, f)
+	defer out.drop()
+	seen := fileSeen{source: s}
+	err = in.stream(ctx, r, s, func(c kubeyaml.Chunk, f findings) error {
+		seen.add(c, f)
+		rec.add(s, f)
 		return out.chunk(c, f.edits)
 	})
 	if err != nil {
 		return exit.InFile(s.name, err)
 	}
+	rec.file(seen)
 	return out.end()
 }
 
-// document returns the edits to a document.
+// document returns what is to be done with a document. What is wrong with a
+// workload does not keep the others from being looked at.
 func (in *injector) document(ctx context.Context, doc *kubeyaml.Document) (findings, error) {
-	var f findings
+	f := findings{object: doc.Object, unread: doc.Unread}
 	for _, w := range doc.Workloads {
+		f.flags = append(f.flags, w.Flags...)
 		if err := in.workload(ctx, doc, w, &f); err != nil {
-			return f, fmt.Errorf("%s: %w", title(w), err)
+			if ctx.Err() != nil {
+				return f, err
+			}
+			f.problems = append(f.problems, fmt.Errorf("%s: %w", title(w), err))
 		}
+	}
+	for _, d := range doc.Duplicates {
+		f.warnings = append(f.warnings, note{workload: -1, Line: d.Line, Text: fmt.Sprintf("the key %q appears twice in one mapping; decoders disagree on which counts", d.Key)})
+	}
+	for _, l := range doc.Left {
+		f.left = append(f.left, note{Line: l.Line, Text: l.Object + ": " + l.Why + "; it is left alone, and what is built with it is what to pin"})
+	}
+	if len(f.problems) > 0 || len(f.unknown) > 0 {
+		return f, nil
 	}
 	if err := doc.Results(results(doc, f)); err != nil {
 		return f, err
@@ -135,12 +171,16 @@ func results(doc *kubeyaml.Document, f findings) []kubeyaml.Result {
 func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kubeyaml.Workload, f *findings) error {
 	before := doc.Requested()
 	images := make([]affinity.Image, len(w.Spec.Containers))
+	missing := false
 	for i, c := range w.Spec.Containers {
 		list, text, err := in.platforms(ctx, c.Image)
-		if err != nil {
-			if !in.skip || ctx.Err() != nil {
-				return unknown(c, err)
-			}
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return err
+		case err != nil && !in.skip:
+			f.unknown = append(f.unknown, unknownImage(w, c, err))
+			missing = true
+		case err != nil:
 			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
 		}
 		images[i] = affinity.Image{Container: c, Platforms: list}
@@ -150,12 +190,19 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 			}
 		}
 	}
+	done := workload{Line: w.Line}
+	// cloned, so that the record does not keep the document's bytes alive
+	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)
+	if missing {
+		f.workloads = append(f.workloads, done)
+		return nil
+	}
 	pinned := doc.Requested()
 	change, err := affinity.Plan(w.Spec, images, in.options)
 	if err != nil {
 		return err
 	}
-	if err := w.Affinity(change.New, change.Existing); err != nil {
+	if err := w.Affinity(change.New, change.Existing, change.Preferred); err != nil {
 		return err
 	}
 	if w.Spec.NodeName == "" {
@@ -163,10 +210,8 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 			return err
 		}
 	}
-	common, _, _ := affinity.Common(images)
-	done := workload{Line: w.Line, Platforms: common, Changed: doc.Requested() > before}
-	// cloned, so that the record does not keep the document's bytes alive
-	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)
+	done.Platforms, _, _ = affinity.Common(images)
+	done.Changed = doc.Requested() > before
 	if doc.Requested() > pinned {
 		for _, text := range warnings(w) {
 			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: w.Line, Text: text})
@@ -200,19 +245,17 @@ func (in *injector) platforms(ctx context.Context, image string) (platform.List,
 
 // reference returns what to ask a registry for.
 func (in *injector) reference(image string, b *build) (registry.Reference, error) {
-	if in.book == nil {
-		return registry.Reference{}, exit.Failf("its registry was not asked, because of --offline").
-			Hint("name it in an --artifacts file, or with --image '%s=%s;linux/amd64'", image, image)
-	}
-	if b != nil {
+	switch {
+	case in.book == nil:
+		return registry.Reference{}, exit.Failf("its registry was not asked, because of --offline")
+	case b != nil && b.ref != (registry.Reference{}):
 		return b.ref, nil
-	}
-	if strings.HasPrefix(image, "ko://") {
+	case strings.HasPrefix(image, "ko://"):
 		return registry.Reference{}, exit.Failf("ko has not built it").Hint("name it in an --artifacts file, or run ko resolve before")
 	}
 	ref, err := registry.ParseReference(image)
 	if err != nil {
-		return ref, exit.Failf("%w", err)
+		return ref, exit.Failf("it is not a reference that a registry could be asked for: %w", err)
 	}
 	return ref, nil
 }
@@ -223,6 +266,9 @@ func (in *injector) ask(ctx context.Context, docs []*kubeyaml.Document) {
 	var wg sync.WaitGroup
 	seen := map[string]bool{}
 	for _, d := range docs {
+		if d == nil {
+			continue
+		}
 		for _, w := range d.Workloads {
 			for _, c := range w.Spec.Containers {
 				if seen[c.Image] {
@@ -237,16 +283,4 @@ func (in *injector) ask(ctx context.Context, docs []*kubeyaml.Document) {
 		}
 	}
 	wg.Wait()
-}
-
-// unknown puts an image and its place before the reason why its platforms are
-// not known, and keeps the reason's exit code and hints.
-func unknown(c pod.Container, err error) error {
-	var e *exit.Error
-	code, hints := exit.CodeOf(err), []string(nil)
-	if errors.As(err, &e) {
-		hints = slices.Clone(e.Hints)
-	}
-	e = &exit.Error{Code: code, Hints: hints, Err: fmt.Errorf("the platforms of image %s are not known: %s", c.Image, err.Error())}
-	return e.OnLine(c.Line, 0)
 }

@@ -2,11 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/kubeyaml"
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/text"
@@ -19,8 +24,15 @@ type record struct {
 	Workloads []workload `json:"workloads"`
 	Warnings  []note     `json:"warnings"`
 	Notes     []note     `json:"notes"`
+	Left      []note     `json:"left"`            // files and objects that were left alone
 	Error     string     `json:"error,omitempty"` // of a run that failed, in a report file
 	Hints     []string   `json:"hints,omitempty"`
+
+	kinds    map[string]int  // of Left, by the word that the summary uses
+	problems []error         // why the run cannot succeed
+	unknown  map[string]bool // images whose platforms are not known
+	unread   []unreadKind    // that hold containers and are not known
+	flags    map[string]bool // --pod-spec flags that named a place
 }
 
 // A workload is an object with a PodSpec.
@@ -40,11 +52,13 @@ type note struct {
 	Line int    `json:"line"`
 	Text string `json:"text"`
 
-	workload int // of the document, from 0
+	workload int  // of the document, from 0
+	must     bool // it is shown however many there are
 }
 
 // add takes what was found in a chunk of a file.
-func (r *record) add(file string, f findings) {
+func (r *record) add(s source, f findings) {
+	file := s.name
 	if len(f.edits) > 0 && (len(r.Files) == 0 || r.Files[len(r.Files)-1] != file) {
 		r.Files = append(r.Files, file)
 	}
@@ -63,6 +77,165 @@ func (r *record) add(file string, f findings) {
 		n.File = file
 		r.Notes = append(r.Notes, n)
 	}
+	for _, n := range f.left {
+		r.leave("patch", note{File: file, Line: n.Line, Text: n.Text})
+		r.Notes = append(r.Notes, note{File: file, Line: n.Line, Text: n.Text})
+	}
+	for _, err := range f.problems {
+		r.problems = append(r.problems, exit.InFile(file, err))
+	}
+	for _, u := range f.unknown {
+		if !r.unknown[u.image] {
+			set(&r.unknown, u.image)
+			r.problems = append(r.problems, exit.InFile(file, u.err))
+		}
+	}
+	for _, u := range f.unread {
+		r.unreadAt(file, u)
+	}
+	for _, flag := range f.flags {
+		set(&r.flags, flag)
+	}
+}
+
+// An unreadKind holds containers at paths that nobody named.
+type unreadKind struct {
+	kind  string
+	paths []string
+	place note
+}
+
+func (r *record) unreadAt(file string, u kubeyaml.Unread) {
+	i := slices.IndexFunc(r.unread, func(k unreadKind) bool { return k.kind == u.Kind })
+	if i < 0 {
+		i = len(r.unread)
+		r.unread = append(r.unread, unreadKind{kind: u.Kind, place: note{File: file, Line: u.Line, must: true}})
+	}
+	if k := &r.unread[i]; !slices.Contains(k.paths, u.Path) {
+		k.paths = append(k.paths, u.Path)
+	}
+}
+
+// noteUnread makes a note of each kind that was not looked at.
+func (r *record) noteUnread() {
+	for _, k := range r.unread {
+		n := k.place
+		var flags []string
+		for _, path := range k.paths {
+			flags = append(flags, "--pod-spec "+shellQuoted(k.kind+"="+path))
+		}
+		n.Text = fmt.Sprintf("%s holds containers and was not looked at; this takes it: %s", k.kind, strings.Join(flags, " "))
+		r.Notes = append(r.Notes, n)
+	}
+	r.unread = nil
+}
+
+func set(m *map[string]bool, key string) {
+	if *m == nil {
+		*m = map[string]bool{}
+	}
+	(*m)[key] = true
+}
+
+// fileSeen is what the chunks of a file say of it as a whole.
+type fileSeen struct {
+	source
+	object, template, patch bool
+	empty                   bool
+}
+
+func (s *fileSeen) add(c kubeyaml.Chunk, f findings) {
+	s.object = s.object || f.object
+	s.template = s.template || f.template
+	s.patch = s.patch || f.patch
+}
+
+// file notes what is left alone of a file.
+func (r *record) file(s fileSeen) {
+	switch {
+	case s.patchOf != "":
+		n := note{File: s.name, Line: 1, Text: fmt.Sprintf("%s lists it as a patch, so it is left alone; inject-affinity -k %s pins what is built with it", s.patchOf, shellQuoted(filepath.Dir(s.patchOf)))}
+		r.leave("patch", n)
+		if s.patch {
+			r.Notes = append(r.Notes, n)
+		}
+	case !s.found && s.path != "" && !s.object, !s.found:
+	case slices.Contains(kustomizations, filepath.Base(s.path)):
+		r.leave("kustomization", note{File: s.name, Text: "it is a kustomization; -k builds it"})
+	case s.template:
+		r.leave("template", note{File: s.name, Text: "it looks like a template that was not rendered"})
+	case !s.object:
+		r.leave("file without Kubernetes objects", note{File: s.name, Text: "it has no Kubernetes object"})
+	}
+}
+
+func (r *record) leave(kind string, n note) {
+	if r.kinds == nil {
+		r.kinds = map[string]int{}
+	}
+	r.kinds[kind]++
+	r.Left = append(r.Left, n)
+}
+
+// leftAlone says in a line what was left alone, or returns "".
+func (r *record) leftAlone() string {
+	var parts []string
+	kinds := 0
+	for _, kind := range slices.Sorted(maps.Keys(r.kinds)) {
+		n := r.kinds[kind]
+		kinds += n
+		counted := text.Count(n, kind)
+		if n != 1 && kind == "patch" {
+			counted = fmt.Sprint(n, " patches")
+		}
+		if n != 1 && strings.HasPrefix(kind, "file ") {
+			counted = fmt.Sprint(n, " files without Kubernetes objects")
+		}
+		parts = append(parts, counted)
+	}
+	if others := len(r.Left) - kinds; others > 0 {
+		parts = append(parts, text.Count(others, "link or special file"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// maxProblems is how many problems are shown.
+const maxProblems = 100
+
+// failed returns the error of a run that cannot succeed, which names all that
+// is in the way.
+func (r *record) failed(c *config, l *command.Log) error {
+	for _, flag := range c.podSpecs {
+		if !r.flags[flag] && len(r.problems) == 0 {
+			r.problems = append(r.problems, exit.Usagef("flag --pod-spec: no object has a PodSpec at %s", flag).
+				Hint("check the group, the kind and the path, or remove the flag"))
+		}
+	}
+	if c.strict && len(r.Left) > 0 {
+		for _, n := range r.Left {
+			r.problems = append(r.problems, exit.Failf("%s: %s", n.File, n.Text).At(n.File, n.Line, 0))
+		}
+	}
+	switch len(r.problems) {
+	case 0:
+		return nil
+	case 1:
+		return r.problems[0]
+	}
+	files := map[string]bool{}
+	for i, err := range r.problems {
+		if place := exit.PlaceOf(err); place != nil {
+			files[place.File] = true
+		}
+		if i < maxProblems {
+			l.Error(err)
+		}
+	}
+	all := "all of them are above"
+	if len(r.problems) > maxProblems {
+		all = fmt.Sprintf("the first %d are above", maxProblems)
+	}
+	return &exit.Error{Code: exit.CodeOf(r.problems[0]), Err: fmt.Errorf("%s in %s, %s; nothing was written", text.Count(len(r.problems), "problem"), text.Count(len(files), "file"), all)}
 }
 
 // maxNotes is how many notes are shown; the report file has all.
@@ -72,12 +245,25 @@ func (r *record) log(l *command.Log) {
 	for _, n := range r.Warnings {
 		l.WarnAt(n.File, n.Line, 0, "%s: line %d: %s", n.File, n.Line, n.Text)
 	}
-	for i, n := range r.Notes {
-		if i == maxNotes {
-			l.Infof("and %s of this kind", text.Count(len(r.Notes)-i, "more note"))
-			break
+	shown, more := 0, 0
+	for _, n := range r.Notes {
+		if shown >= maxNotes && !n.must {
+			more++
+			continue
+		}
+		if !n.must {
+			shown++
 		}
 		l.Infof("%s: line %d: %s", n.File, n.Line, n.Text)
+	}
+	if more > 0 {
+		l.Infof("and %s of this kind", text.Count(more, "more note"))
+	}
+	if left := r.leftAlone(); left != "" {
+		l.Infof("left alone: %s; --strict makes that an error, --verbose lists them", left)
+	}
+	for _, n := range r.Left {
+		l.Debugf("left alone: %s: %s", n.File, n.Text)
 	}
 	for _, w := range r.Workloads {
 		l.Debugf("%s: line %d: %s %s: platforms %s, changed: %t", w.File, w.Line, w.Kind, w.Name, w.Platforms, w.Changed)
@@ -136,6 +322,9 @@ func (r *record) document() record {
 	}
 	if d.Notes == nil {
 		d.Notes = []note{}
+	}
+	if d.Left == nil {
+		d.Left = []note{}
 	}
 	return d
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/polyarch/polyarch/internal/atomicfile"
@@ -26,15 +27,22 @@ type config struct {
 	cluster platform.List
 	taints  flagset.Words
 
+	prefer flagset.Words
+
 	write, recursive, diff, check bool
+	kustomize                     string
+	exclude                       flagset.Lines
+	strict                        bool
 	podSpecs                      flagset.Words
+	crds                          string
+	trustFunction                 bool
 	reportFile                    string
 }
 
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Images")
 	fs.Var(&c.artifacts, "artifacts", "read the images that were built, and their platforms, from `FILE`, as written by stitch-index --artifacts-file or Skaffold; can be repeated")
-	fs.Var(&c.images, "image", "an image that was built: the name that manifests use, its reference and its platforms, `NAME=REF[;PLATFORMS]`; without platforms its registry is asked; can be repeated")
+	fs.Var(&c.images, "image", "an image that was built: the name that manifests use, its reference and its platforms, `NAME=[REF][;PLATFORMS]`; without a reference the image is not replaced, without platforms its registry is asked; can be repeated")
 	fs.Bool(&c.offline, "offline", false, "do not ask registries for the platforms of other images")
 	fs.Choice(&c.onUnknown, "on-unknown", []string{"fail", "skip"}, "what to do if the platforms of an image cannot be found; skip prints a warning and uses only the Pod's other images")
 	fs.Var(&c.insecure, "insecure-registry", "use plain HTTP for these `HOSTS`; loopback addresses need no flag; can be repeated")
@@ -44,15 +52,22 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Choice(&c.terms, "terms", []string{"per-os", "per-platform"}, "write one node selector term per operating system, or one per platform as Skaffold does")
 	fs.Var(&c.cluster, "cluster-platforms", "the `PLATFORMS` of the cluster's nodes, as detect-arch prints them; a workload that none of them can run is an error")
 	fs.Var(&c.taints, "taints", "add missing tolerations for these `TAINTS`, KEY=VALUE:EFFECT, as printed in detect-arch's result taints")
+	fs.Var(&c.prefer, "prefer", "prefer nodes of a platform among those that can run a Pod, `PLATFORM=WEIGHT`, for example linux/arm64=80; weights are 1 to 100; can be repeated")
 
 	fs.Group("Manifests")
 	fs.Bool(&c.write, "write", false, "write files in place instead of printing them, and print the names of those that changed")
 	fs.Short("w", "write")
 	fs.Bool(&c.recursive, "recursive", false, "include .yaml, .yml and .json files in subfolders")
 	fs.Short("r", "recursive")
+	fs.String(&c.kustomize, "kustomize", "", "read what kustomize, or kubectl kustomize, builds from the folder `DIR` instead of files")
+	fs.Short("k", "kustomize")
+	fs.Var(&c.exclude, "exclude", "skip the files and folders of a folder whose name or path matches `GLOB`, for example vendor or charts/**/templates; can be repeated")
+	fs.Bool(&c.strict, "strict", false, "fail if anything is left alone: unrendered templates, kustomize patches, files without Kubernetes objects")
 	fs.Bool(&c.diff, "diff", false, "print the changes as a unified diff and write nothing")
 	fs.Bool(&c.check, "check", false, "print nothing and fail if anything would change")
-	fs.Var(&c.podSpecs, "pod-spec", "another kind that holds PodSpecs, `GROUP/KIND=PATH`, for example ray.io/RayCluster=spec.workerGroupSpecs[*].template.spec; can be repeated")
+	fs.Var(&c.podSpecs, "pod-spec", "another kind that holds PodSpecs, `GROUP/KIND=PATH`, for example example.com/Worker=spec.pools[*].template.spec; an error if none is found; can be repeated")
+	fs.String(&c.crds, "crds", "", "learn which kinds hold PodSpecs from the CustomResourceDefinitions in `FILE`, as printed by kubectl get crds -o json; - is standard input")
+	fs.Bool(&c.trustFunction, "trust-function", false, "let a KRM function's functionConfig set artifacts, insecure-registry and report-file, which name files and hosts")
 	fs.String(&c.reportFile, "report-file", "", "write what was done, warnings, and the error of a failed run as JSON to `PATH`, for callers that hide standard error")
 }
 
@@ -61,7 +76,7 @@ func program() command.Program {
 	return command.Program{
 		Name:    "inject-affinity",
 		Summary: "pin workloads to the nodes that can run their images",
-		Usage:   "[flags] FILE|FOLDER...\n[flags] < MANIFESTS",
+		Usage:   "[flags] FILE|FOLDER...\n[flags] -k DIR\n[flags] < MANIFESTS",
 		Details: `
 It adds node affinity to every Pod and Pod template, so that they run only on
 nodes whose platform all of their images were built for, and replaces built
@@ -69,7 +84,8 @@ images by their tag and digest. All other bytes of the manifests stay the same.`
 		Example: `inject-affinity --artifacts artifacts.json k8s.yaml | kubectl apply -f -
 inject-affinity --image 'app=ghcr.io/me/app:v1;linux/amd64,linux/arm64' -w k8s/
 inject-affinity --artifacts artifacts.json --diff k8s.yaml    # look first
-inject-affinity --artifacts artifacts.json --check -r deploy/ # in CI: fail if it was not run
+inject-affinity --artifacts artifacts.json --check -r .       # in CI: fail if it was not run
+inject-affinity --artifacts artifacts.json -k overlays/prod | kubectl apply -f -
 helm template chart | inject-affinity --taints "$(cat taints)" # asks the images' registries`,
 		Common: []string{"artifacts", "image", "write", "recursive", "diff", "check", "cluster-platforms", "taints", "on-unknown", "offline"},
 		Values: map[string]func(*command.Env) []string{
@@ -102,24 +118,37 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 
 // inject does the work and notes it in r.
 func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	stdin := e.Stdin
-	if len(e.Args) == 0 {
+	if len(e.Args) == 0 && c.kustomize == "" && c.crds != "-" {
+		limit := c.timeout
 		var err error
-		if stdin, err = function(e, stdin); err != nil {
+		if stdin, err = c.function(ctx, e, stdin); err != nil {
 			return err
 		}
+		if c.timeout < limit { // the function's own
+			ctx, cancel = context.WithTimeout(ctx, c.timeout)
+			defer cancel()
+		}
+		c.timeout = min(c.timeout, limit)
 	}
 	if err := c.valid(e); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	in, err := c.injector(e.Log)
+	in, err := c.injector(ctx, e.Log, stdin)
 	if err != nil {
 		return err
 	}
-	sources, err := sources(e.Args, c.recursive, stdin)
-	if err != nil {
+	var sources []source
+	if c.kustomize != "" {
+		s, err := built(ctx, e, c.kustomize)
+		if err != nil {
+			return err
+		}
+		defer s.in.Close()
+		sources = append(sources, s)
+	} else if sources, r.Left, err = c.sources(e.Args, stdin); err != nil {
 		return err
 	}
 	out := newSink(c, e.Stdout)
@@ -129,15 +158,35 @@ func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 	defer out.abort()
 	for _, s := range sources {
 		if err := in.file(ctx, s, out, r); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			r.problems = append(r.problems, err)
 		}
 	}
+	r.noteUnread()
 	r.log(e.Log)
-	report := r.report(c, out.shown)
-	if c.check && len(r.Files) > 0 {
-		return r.stale(e.Log)
+	if err := r.failed(c, e.Log); err != nil {
+		return err
 	}
-	if !c.write { // standard output comes last
+	return c.finish(e, r, out)
+}
+
+// finish puts the results where they are to go.
+func (c *config) finish(e *command.Env, r *record, out *sink) error {
+	report := r.report(c, out.shown)
+	switch {
+	case c.check:
+		if len(r.Files) == 0 {
+			return e.Write(report)
+		}
+		if e.Output.JSON { // what is stale is what a check is asked for
+			if _, err := e.Stdout.Write(r.marshal()); err != nil {
+				return err
+			}
+		}
+		return r.stale(e.Log)
+	case !c.write: // standard output comes last
 		if err := e.Write(report); err != nil {
 			return err
 		}
@@ -165,10 +214,15 @@ func (c *config) valid(e *command.Env) error {
 		return exit.Usagef("it takes no command after --")
 	case modes > 1:
 		return exit.Usagef("flags --write, --diff and --check exclude each other")
+	case c.kustomize != "" && (len(e.Args) > 0 || c.write):
+		return exit.Usagef("flag --kustomize takes no files beside it, and what is built cannot be written in place").
+			Hint("leave out --write to print it, or use --check or --diff")
+	case c.crds == "-" && c.kustomize == "" && (len(e.Args) == 0 || slices.Contains(e.Args, "-")):
+		return exit.Usagef("standard input cannot be both CustomResourceDefinitions and manifests").Hint("give one of them as a file")
 	case c.write && len(e.Args) == 0:
 		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
 	case claimed != "" && !c.write && !c.check:
 		return exit.Usagef("flag %s needs --write or --check: without them, standard output carries the manifests", claimed)
 	}
-	return nil
+	return validGlobs(c.exclude)
 }

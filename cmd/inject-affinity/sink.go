@@ -3,7 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/polyarch/polyarch/internal/atomicfile"
 	"github.com/polyarch/polyarch/internal/exit"
@@ -18,10 +22,13 @@ type sink struct {
 	spool              spool
 
 	source source
+	info   os.FileInfo // of source as it was when it was opened; nil for a stream
+	ctx    context.Context
 	passed int64            // bytes of source before the first chunk with an edit
 	file   *atomicfile.File // being written; nil before the first edit
 	buffer *bufio.Writer    // of file
 	staged []*atomicfile.File
+	names  []string // of staged
 
 	differ *differ
 	shown  *excerpt // of the diff, for a summary; nil if nobody shows it
@@ -34,8 +41,15 @@ func newSink(c *config, stdout io.Writer) *sink {
 	return &sink{write: c.write, diff: c.diff, check: c.check, stdout: stdout}
 }
 
-func (s *sink) begin(src source) error {
-	s.first, s.source, s.passed = true, src, 0
+// begin starts a source, which r was opened from.
+func (s *sink) begin(ctx context.Context, src source, r io.Reader) error {
+	s.first, s.source, s.passed, s.ctx, s.info = true, src, 0, ctx, nil
+	if f, ok := r.(*os.File); ok {
+		var err error
+		if s.info, err = f.Stat(); err != nil {
+			return exit.Failf("reading %s: %w", src.name, cause(err))
+		}
+	}
 	if s.shown != nil {
 		s.aside = &differ{w: s.shown, name: src.name}
 	}
@@ -87,11 +101,11 @@ func (s *sink) rewrite(c kubeyaml.Chunk, edits []kubeyaml.Edit) error {
 	}
 	if s.file == nil {
 		var err error
-		if s.file, err = atomicfile.Create(s.source.path); err != nil {
+		if s.file, err = atomicfile.Replace(s.source.path, s.info); err != nil {
 			return err
 		}
 		s.buffer = bufio.NewWriterSize(s.file, bufferSize)
-		old, err := s.source.open()
+		old, err := s.source.open(s.ctx)
 		if err != nil {
 			return err
 		}
@@ -133,27 +147,48 @@ func (s *sink) end() error {
 	case s.diff:
 		return s.differ.end()
 	case s.file != nil:
-		s.staged = append(s.staged, s.file)
-		s.file = nil
-		return s.buffer.Flush()
+		f := s.file
+		s.staged, s.names, s.file = append(s.staged, f), append(s.names, s.source.name), nil
+		if err := s.buffer.Flush(); err != nil {
+			return exit.Failf("writing %s: %w", s.source.name, cause(err))
+		}
+		return f.Stage()
 	}
 	return nil
 }
 
 // commit puts the files in place, or prints what was spooled.
 func (s *sink) commit() error {
-	for _, f := range s.staged {
+	for i, f := range s.staged {
 		if err := f.Commit(); err != nil {
-			return err
+			return s.partly(i, err)
 		}
 	}
 	return s.spool.copyTo(s.stdout)
 }
 
-func (s *sink) abort() {
+// partly says which files were written before one could not be.
+func (s *sink) partly(n int, err error) error {
+	e := exit.Failf("%w", err)
+	if errors.Is(err, atomicfile.ErrChanged) {
+		e.Hint("run it again")
+	}
+	if n == 0 {
+		return e.Hint("no file was written")
+	}
+	return e.Hint("these were written before: %s", strings.Join(s.names[:n], ", "))
+}
+
+// drop forgets a file that did not come to its end.
+func (s *sink) drop() {
 	if s.file != nil {
 		s.file.Abort()
+		s.file = nil
 	}
+}
+
+func (s *sink) abort() {
+	s.drop()
 	for _, f := range s.staged {
 		f.Abort()
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"runtime"
 
@@ -25,7 +26,7 @@ const batchSize = 128 << 10
 
 // stream reads chunks, handles them in parallel, and hands them to emit in
 // their order. Memory is bounded by the batches in flight.
-func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit func(kubeyaml.Chunk, findings) error) error {
+func (in *injector) stream(ctx context.Context, r io.Reader, s source, emit func(kubeyaml.Chunk, findings) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := max(2, runtime.GOMAXPROCS(0))
@@ -47,9 +48,8 @@ func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit fu
 	}()
 	for range workers {
 		go func() {
-			read := &kubeyaml.Reader{Kinds: in.kinds, Named: named}
 			for b := range work {
-				b.found, b.err = in.batch(ctx, b.chunks, read)
+				b.found, b.err = in.batch(ctx, b.chunks, s)
 				close(b.done)
 			}
 		}()
@@ -70,13 +70,13 @@ func (in *injector) stream(ctx context.Context, r io.Reader, named bool, emit fu
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+		if b.err != nil {
+			return b.err
+		}
 		for i, f := range b.found {
 			if err := emit(b.chunks[i], f); err != nil {
 				return err
 			}
-		}
-		if b.err != nil {
-			return b.err
 		}
 	}
 }
@@ -102,48 +102,48 @@ func split(ctx context.Context, r io.Reader, emit func(*batch) error) error {
 	return emit(b)
 }
 
-// batch handles chunks; with an error come the findings before it.
-func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, read *kubeyaml.Reader) ([]findings, error) {
-	docs := make([]*kubeyaml.Document, 0, len(chunks))
-	var readErr error
-	for _, c := range chunks {
-		d, err := read.Read(c)
-		if err != nil {
-			readErr = err
-			break
+// batch handles chunks. A document that cannot be read or edited is a problem
+// among its findings; an error is what ends the run.
+func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, s source) ([]findings, error) {
+	read := &kubeyaml.Reader{Kinds: in.kinds, Named: !s.found, Patches: s.patches}
+	docs := make([]*kubeyaml.Document, len(chunks))
+	out := make([]findings, len(chunks))
+	for i, c := range chunks {
+		if s.patchOf != "" {
+			out[i] = findings{object: true, patch: kubeyaml.SaysWhere(c)}
+			continue
 		}
-		docs = append(docs, d)
+		var err error
+		if docs[i], err = read.Read(c); err != nil {
+			out[i] = unreadable(s, err)
+		}
 	}
 	in.ask(ctx, docs)
-	var out []findings
-	for _, d := range docs {
-		f, err := in.document(ctx, d)
-		if err == nil && d.Odd() && len(f.edits) > 0 {
-			err = in.doubtful(ctx, d, f, read)
+	for i, d := range docs {
+		if d == nil {
+			continue
 		}
-		if err != nil {
+		f, err := in.document(ctx, d)
+		if err != nil && ctx.Err() != nil {
 			return out, err
 		}
-		out = append(out, f)
+		if err != nil {
+			f.edits, f.problems = nil, append(f.problems, err)
+		}
+		out[i] = f
 	}
-	return out, readErr
+	return out, nil
 }
 
-// doubtful looks at the result of edits to an odd document: it has to read as
-// one with the same workloads that lack nothing.
-func (in *injector) doubtful(ctx context.Context, d *kubeyaml.Document, f findings, read *kubeyaml.Reader) error {
-	c, err := d.Edited(f.edits)
-	if err != nil {
-		return err
+// unreadable returns the findings for a document that cannot be read. A
+// template that lies in a folder with manifests is left as it is.
+func unreadable(s source, err error) findings {
+	if s.found && errors.Is(err, kubeyaml.ErrTemplate) {
+		return findings{template: true}
 	}
-	again, err := read.Read(c)
-	if err == nil {
-		var g findings
-		if g, err = in.document(ctx, again); err == nil && len(g.edits) == 0 && len(g.workloads) == len(f.workloads) {
-			return nil
-		}
+	var e *exit.Error
+	if s.found && errors.As(err, &e) {
+		e.Hint("or leave it out: --exclude %s", shellQuoted(s.rel))
 	}
-	line := f.workloads[0].Line
-	return exit.Failf("%s %s is written in a way that cannot be edited", f.workloads[0].Kind, f.workloads[0].Name).OnLine(line, 0).
-		Hint("write it in plain block style; yq -i . FILE does")
+	return findings{object: true, problems: []error{err}}
 }

@@ -172,21 +172,30 @@ var blocks = map[string]block{
 		}
 		return out
 	},
-	// outputs of a GitHub action. Of a result that several programs have, the last
-	// one that ran counts.
+	// env of the step that runs the program
+	"action-env": func(h []*help) (out []string) {
+		for _, in := range githubInputs(h) {
+			out = append(out, fmt.Sprintf("%s: ${{ inputs.%s }}", variable(in.Name), in.Name))
+		}
+		return out
+	},
+	// outputs of a GitHub action; the id of a program's step is the program's name.
+	// Of a result that several have, the last step that ran counts.
 	"action-outputs": func(h []*help) (out []string) {
 		var names []string
-		text := map[string]string{}
+		from, text := map[string][]string{}, map[string]string{}
 		for _, p := range slices.Backward(h) {
 			for _, r := range slices.Backward(p.Results) {
-				if _, ok := text[r.Name]; !ok {
+				if from[r.Name] == nil {
 					names, text[r.Name] = append(names, r.Name), r.Description
 				}
+				from[r.Name] = append(from[r.Name], "steps."+p.Name+".outputs."+r.Name)
 			}
 		}
 		for _, n := range slices.Backward(names) {
 			out = append(out, n+":")
 			out = append(out, described(text[n])...)
+			out = append(out, "  value: ${{ "+strings.Join(from[n], " || ")+" }}")
 		}
 		return out
 	},

@@ -29,6 +29,7 @@ type Image struct {
 type Options struct {
 	PerPlatform bool          // a term for each platform instead of one for each OS
 	Cluster     platform.List // what the nodes have, if known: one of them must be able to run the Pod
+	Prefer      []Preference  // platforms to prefer among those that the images have
 }
 
 // A Change is what to add to a Spec's required node affinity.
@@ -39,6 +40,8 @@ type Change struct {
 	// form the term is to take: the requirements to add to it. No form means
 	// that the term stays as it is; several, that it has to be repeated.
 	Existing [][][]pod.Requirement
+	// Preferred are the preferred terms to write.
+	Preferred []pod.Preference
 }
 
 // A group is a term's share of the platforms: one OS with its architectures.
@@ -72,18 +75,19 @@ func Plan(s pod.Spec, images []Image, o Options) (Change, error) {
 		return Change{}, err
 	}
 	gs := groups(common, o)
+	preferred := prefer(s.Preferred, common, o.Prefer)
 	if !s.Required {
 		forms, err := complete(pod.Term{}, s.NodeSelector, common, gs)
 		if err != nil {
 			return Change{}, explain(err, images, common)
 		}
-		var c Change
+		c := Change{Preferred: preferred}
 		for _, add := range forms {
 			c.New = append(c.New, pod.Term{Expressions: add})
 		}
 		return c, nil
 	}
-	c := Change{Existing: make([][][]pod.Requirement, len(s.Terms))}
+	c := Change{Existing: make([][][]pod.Requirement, len(s.Terms)), Preferred: preferred}
 	var first error
 	possible := false
 	for i, t := range s.Terms {

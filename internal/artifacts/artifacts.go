@@ -24,6 +24,32 @@ type Build struct {
 	Platforms platform.List `json:"platforms,omitempty"` // Skaffold's own files have none
 }
 
+// UnmarshalJSON leaves out the platform unknown/unknown, which BuildKit gives to
+// attestations and other tools take over from there.
+func (b *Build) UnmarshalJSON(raw []byte) error {
+	type plain Build
+	var in struct {
+		*plain
+		Platforms []json.RawMessage `json:"platforms"`
+	}
+	in.plain = (*plain)(b)
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return err
+	}
+	b.Platforms = nil
+	for _, text := range in.Platforms {
+		if string(text) == `"unknown/unknown"` {
+			continue
+		}
+		var p platform.Platform
+		if err := json.Unmarshal(text, &p); err != nil {
+			return err
+		}
+		b.Platforms = append(b.Platforms, p)
+	}
+	return nil
+}
+
 // Parse reads a file's content; name is what errors call it.
 func Parse(name string, b []byte) (File, error) {
 	var f File

@@ -5,6 +5,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,8 +17,27 @@ type File struct {
 	*os.File
 	path   string // where the content goes, links resolved
 	direct bool   // a device or a pipe: nothing can be renamed over it
+	linked bool   // the old file has other names, which are to have the new content too
+	staged bool
 	done   bool
+	read   fs.FileInfo // of the old file as it was when it was read; nil if that does not matter
 }
+
+// ErrChanged is the cause of a Commit that did not take place, since the file
+// was changed after it was read.
+var ErrChanged = errors.New("it was changed in the meantime")
+
+// Replace is Create for a content that was worked out from the old one: read is
+// what the old file was when it was opened, and Commit refuses another.
+func Replace(path string, read fs.FileInfo) (*File, error) {
+	f, err := Create(path)
+	if err == nil {
+		f.read = read
+	}
+	return f, err
+}
+
+const keptMode = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 
 // Create starts a new content for path. The folder must exist. A new file is
 // readable for everyone that the umask lets read it.
@@ -48,7 +68,8 @@ func Create(path string) (*File, error) {
 	if info == nil {
 		err = f.Chmod(0o666 &^ umask())
 	} else if err = keepOwner(f, info); err == nil {
-		err = f.Chmod(info.Mode().Perm()) // after the owner: chown clears bits
+		err = f.Chmod(info.Mode() & keptMode) // after the owner: chown clears bits
+		out.linked = links(info) > 1
 	}
 	if err != nil {
 		out.Abort()
@@ -57,29 +78,91 @@ func Create(path string) (*File, error) {
 	return out, nil
 }
 
-// Commit puts the content in place. After an error the old file still stands.
+// Stage ends the writing: the content is on disk, and takes no open file while
+// others are written.
+func (f *File) Stage() error {
+	if f.done || f.staged || f.direct {
+		return nil
+	}
+	f.staged = true
+	err := f.Sync()
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", f.path, cause(err))
+	}
+	return nil
+}
+
+// Commit puts the content in place. After an error the old file still stands,
+// except for one with several names, which is written through.
 func (f *File) Commit() error {
 	if f.done {
 		return nil
 	}
+	if err := f.Stage(); err != nil {
+		f.Abort()
+		return err
+	}
 	f.done = true
-	var err error
-	if !f.direct {
-		err = f.Sync()
+	if f.direct {
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("writing %s: %w", f.path, cause(err))
+		}
+		return nil
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil && !f.direct {
+	err := f.unchanged()
+	switch {
+	case err != nil:
+	case f.linked:
+		if err = f.writeThrough(); err == nil {
+			err = os.Remove(f.Name())
+		}
+	default:
 		err = os.Rename(f.Name(), f.path)
 	}
 	if err != nil {
-		if !f.direct {
-			os.Remove(f.Name())
-		}
+		os.Remove(f.Name())
 		return fmt.Errorf("writing %s: %w", f.path, cause(err))
 	}
 	return nil
+}
+
+// unchanged reports whether the old file is the one that was read.
+func (f *File) unchanged() error {
+	if f.read == nil {
+		return nil
+	}
+	now, err := os.Lstat(f.path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(f.read, now) || f.read.Size() != now.Size() || !f.read.ModTime().Equal(now.ModTime()) {
+		return ErrChanged
+	}
+	return nil
+}
+
+// writeThrough writes the content into the old file, so that its other names
+// have it too.
+func (f *File) writeThrough() error {
+	from, err := os.Open(f.Name())
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(f.path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(to, from); err == nil {
+		err = to.Sync()
+	}
+	if e := to.Close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // Abort drops the content. After Commit it does nothing, so it can be deferred.
@@ -88,7 +171,9 @@ func (f *File) Abort() {
 		return
 	}
 	f.done = true
-	f.Close()
+	if !f.staged {
+		f.Close()
+	}
 	if !f.direct {
 		os.Remove(f.Name())
 	}

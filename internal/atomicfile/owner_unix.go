@@ -29,3 +29,11 @@ var umask = sync.OnceValue(func() fs.FileMode {
 	syscall.Umask(m)
 	return fs.FileMode(m)
 })
+
+// links returns how many names a file has.
+func links(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink)
+	}
+	return 1
+}

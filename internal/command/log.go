@@ -66,6 +66,10 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Error says what is wrong, with hints; it is for those of several errors that
+// the program does not end with.
+func (l *Log) Error(err error) { l.err(err) }
+
 func (l *Log) err(err error) {
 	l.lines("error: ", "%s", []any{err.Error()})
 	place := exit.PlaceOf(err)

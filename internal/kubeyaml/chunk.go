@@ -2,8 +2,11 @@ package kubeyaml
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+
+	"github.com/polyarch/polyarch/internal/exit"
 )
 
 // A Chunk is a piece of a stream that can be read on its own: one document as
@@ -11,48 +14,154 @@ import (
 // stream in a row are the stream.
 type Chunk struct {
 	Bytes []byte
-	Line  int // of its first byte in the stream, from 1
+	Line  int  // of its first byte in the stream, from 1
+	Raw   bool // there is nothing to read in it
+	Item  bool // it is an item of a long list, with what is before it
+	List  List // that the item is in, as far as that was known
 }
 
-const blockSize = 256 << 10
+// A List is what a list says of its items, where they do not say it themselves.
+type List struct{ APIVersion, Kind string }
+
+const (
+	blockSize    = 256 << 10
+	longDocument = 1 << 20  // beyond it a list is taken apart
+	maxDocument  = 16 << 20 // an API server takes 3 MiB
+)
 
 // Split cuts a stream into pieces and calls emit with each; a piece may be
 // kept. It cuts before each line that starts with "---", which ends a document
 // wherever it stands, and behind each object of a stream of JSON. Lines that
-// end otherwise than with a line feed are left to the parser.
+// end otherwise than with a line feed are left to the parser. The items of a
+// long list are pieces of their own. A document that is too long to be read is
+// an error if it may be an object, else its pieces are raw.
 func Split(r io.Reader, emit func(Chunk) error) error {
-	var (
-		buf  []byte
-		line = 1
-		json = jsonSplitter{}
-		cut  = json.cut
-	)
+	var buf []byte
+	line := 1
+	s := &splitter{json: &jsonSplitter{}}
 	for eof := false; !eof || len(buf) > 0; {
-		n, more := cut(buf, eof)
-		switch {
-		case n > 0:
-			c := Chunk{Bytes: buf[:n:n], Line: line}
+		n, how, err := s.cut(buf, eof)
+		if err != nil {
+			return exit.Failf("%w", err).OnLine(line, 0).
+				Hint("an API server takes objects of up to 3 MiB; leave the file out with --exclude if it is not a manifest")
+		}
+		if n > 0 {
+			c := Chunk{Bytes: buf[:n:n], Line: line, Raw: how == raw, Item: how == item}
+			if c.Item {
+				c.List = s.list
+			}
 			line += bytes.Count(c.Bytes, []byte{'\n'})
 			buf = buf[n:]
 			if err := emit(c); err != nil {
 				return err
 			}
 			continue
-		case !more: // no JSON, or none any more
-			lines := lineSplitter{}
-			cut = lines.cut
+		}
+		if how == again {
 			continue
 		}
 		if cap(buf)-len(buf) < blockSize/2 { // a new block: the old one belongs to its chunks
-			buf = append(make([]byte, 0, max(blockSize, 2*len(buf))), buf...)
+			buf = append(make([]byte, 0, max(blockSize, len(buf)+len(buf)/2)), buf...)
 		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
+		n, err = r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if eof = err == io.EOF; err != nil && !eof {
 			return fmt.Errorf("reading: %w", err)
 		}
 	}
+	if s.json != nil && (s.items != nil || s.tail) {
+		return exit.Failf("the JSON document ends too early").OnLine(line, 0)
+	}
 	return nil
+}
+
+// A splitter finds the ends of pieces.
+type splitter struct {
+	json  *jsonSplitter // nil: the stream is no JSON, or not any more
+	lines lineSplitter
+	items itemSplitter // nil outside the items of a long list
+	list  List         // that items are in
+
+	tail    bool // of a long list
+	raw     bool // the rest of the document is too
+	checked bool // whether the document is a list
+}
+
+// How a piece is to be taken.
+type how uint8
+
+const (
+	whole how = iota
+	raw
+	item
+	again // no piece, but no more bytes are needed to look again
+)
+
+func (s *splitter) cut(buf []byte, eof bool) (n int, _ how, _ error) {
+	if s.items != nil {
+		n, more := s.items.cut(buf, eof)
+		switch {
+		case n > 0:
+			return n, item, nil
+		case more && len(buf) > maxDocument:
+			return 0, 0, tooLong(buf)
+		case more:
+			return 0, item, nil
+		}
+		s.items, s.tail = nil, true
+		if s.json != nil {
+			*s.json = jsonSplitter{depth: 2, key: true} // in the object and its list
+		}
+		s.lines = lineSplitter{}
+		return 0, again, nil
+	}
+	n, more := 0, true
+	if s.json != nil {
+		if n, more = s.json.cut(buf, eof); n == 0 && !more {
+			s.json = nil
+			return 0, again, nil
+		}
+	} else {
+		n, _ = s.lines.cut(buf, eof)
+	}
+	switch {
+	case n > 0 && s.tail && s.json != nil && s.json.depth > 0:
+		return 0, 0, errors.New("the JSON document ends too early")
+	case n > 0 && s.tail && (bytes.Contains(readable(buf[:n]), []byte("containers")) || bytes.Contains(readable(buf[:n]), []byte("items"))):
+		return 0, 0, errors.New("a list of more than 1 MiB has containers or items beside its items")
+	case n > 0:
+		how := whole
+		if s.tail || s.raw {
+			how = raw
+		}
+		if how == raw && s.raw && bytes.Contains(readable(buf[:n]), []byte("apiVersion")) {
+			return 0, 0, tooLong(buf)
+		}
+		s.tail, s.raw, s.checked = false, false, false
+		return n, how, nil
+	case len(buf) > longDocument && !s.checked && !s.tail && !s.raw:
+		s.checked = true
+		if n = s.openList(buf); n > 0 {
+			return n, raw, nil
+		}
+	case len(buf) > maxDocument:
+		if bytes.Contains(readable(buf), []byte("apiVersion")) {
+			return 0, 0, tooLong(buf)
+		}
+		s.raw = true
+		n := len(buf) - 64 // in which a marker, or a word that matters, may have begun
+		if s.json != nil {
+			s.json.seen -= n
+		} else {
+			s.lines.seen -= n
+		}
+		return n, raw, nil
+	}
+	return 0, whole, nil
+}
+
+func tooLong(buf []byte) error {
+	return fmt.Errorf("this document has more than %d MiB", len(buf)>>20)
 }
 
 // A lineSplitter cuts before document markers.
@@ -81,7 +190,7 @@ func (s *lineSplitter) cut(buf []byte, eof bool) (n int, more bool) {
 	if eof {
 		return len(buf), true
 	}
-	s.seen = max(s.seen, len(buf)-3)
+	s.seen = max(s.seen, len(buf)-3, 0)
 	return 0, true
 }
 
@@ -136,4 +245,20 @@ func directives(b []byte) bool {
 		return false
 	}
 	return !bytes.Contains(b[i+1:], []byte("\n---"))
+}
+
+// Apply writes the chunk with the edits, which are in order.
+func (c Chunk) Apply(w io.Writer, edits []Edit) error {
+	at := 0
+	for _, e := range edits {
+		if _, err := w.Write(c.Bytes[at:e.At]); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, e.Text); err != nil {
+			return err
+		}
+		at = e.At + e.Del
+	}
+	_, err := w.Write(c.Bytes[at:])
+	return err
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/pod"
@@ -12,19 +12,82 @@ import (
 
 // Affinity writes terms where the PodSpec has no required node affinity, and
 // adds requirements to the terms it has: existing has for each of them the
-// forms it is to take, as affinity.Change has them.
-func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement) error {
+// forms it is to take, as affinity.Change has them. Preferred terms are added,
+// or take the place of the one with their index in Spec.Preferred.
+func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement, preferred []pod.Preference) error {
+	node := child(child(w.pod, "affinity"), "nodeAffinity")
+	var missing dict // entries of nodeAffinity
 	if len(fresh) > 0 {
-		return w.ensure(w.pod, terms(fresh), "affinity", "nodeAffinity", requiredKey, termsKey)
+		if child(node, requiredKey) == nil {
+			missing = append(missing, entry{requiredKey, dict{{termsKey, terms(fresh)}}})
+		} else if err := w.ensure(node, terms(fresh), requiredKey, termsKey); err != nil {
+			return err
+		}
 	}
-	if len(existing) == 0 {
-		return nil
+	var added list
+	for _, p := range preferred {
+		if p.Replaces >= 0 {
+			if err := w.weigh(child(node, preferredKey).kids[p.Replaces].resolve(), w.Spec.Preferred[p.Replaces], p.Preferred); err != nil {
+				return err
+			}
+			continue
+		}
+		added = append(added, dict{{"weight", number(strconv.Itoa(p.Weight))}, {"preference", dict{{"matchExpressions", requirements(p.Term.Expressions)}}}})
 	}
-	ts := child(child(child(child(w.pod, "affinity"), "nodeAffinity"), requiredKey), termsKey)
+	if len(added) > 0 {
+		if child(node, preferredKey) == nil {
+			missing = append(missing, entry{preferredKey, added})
+		} else if err := w.prepend(node, preferredKey, added); err != nil {
+			return err
+		}
+	}
+	if len(missing) > 0 || len(existing) > 0 && slices.ContainsFunc(existing, func(f [][]pod.Requirement) bool { return len(f) > 0 }) {
+		if w.covers != nil {
+			return exit.Failf("%s applies as long as %s has no affinity of its own, which it would get", w.coversAt, w.path).OnLine(w.covers.line, 0).
+				Hint("move %s into each of the templates", w.coversAt)
+		}
+	}
+	if len(missing) > 0 {
+		if err := w.entries(missing, w.pod, "affinity", "nodeAffinity"); err != nil {
+			return err
+		}
+	}
+	return w.extend(child(child(node, requiredKey), termsKey), existing)
+}
+
+// weigh gives a preferred term that has the same shape another weight and other
+// values.
+func (w *Workload) weigh(item *node, old, now pod.Preferred) error {
+	if old.Weight != now.Weight {
+		if err := w.overwrite(item, "weight", strconv.Itoa(now.Weight)); err != nil {
+			return err
+		}
+	}
+	expressions := child(child(item, "preference"), "matchExpressions")
+	for i, r := range now.Term.Expressions {
+		if old.Term.Expressions[i].Values[0] == r.Values[0] {
+			continue
+		}
+		values := child(expressions.kids[i].resolve(), "values")
+		if err := w.substitute(values.kids[0], r.Values[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extend adds requirements to terms, and copies those that take several forms.
+func (w *Workload) extend(ts *node, existing [][][]pod.Requirement) error {
 	var copies []pod.Term
 	for i, forms := range existing {
 		if len(forms) == 0 {
 			continue
+		}
+		term := ts.kids[i].resolve()
+		if len(forms) > 1 {
+			if err := copyable(term); err != nil {
+				return err
+			}
 		}
 		for _, add := range forms[:len(forms)-1] {
 			t := w.Spec.Terms[i]
@@ -32,7 +95,7 @@ func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement) er
 			copies = append(copies, t)
 		}
 		if add := forms[len(forms)-1]; len(add) > 0 {
-			if err := w.prepend(ts.kids[i].resolve(), "matchExpressions", requirements(add)); err != nil {
+			if err := w.prepend(term, "matchExpressions", requirements(add)); err != nil {
 				return err
 			}
 		}
@@ -41,6 +104,35 @@ func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement) er
 		return nil
 	}
 	return w.insertItems(ts, terms(copies))
+}
+
+// copyable refuses to repeat a term of which not all is understood.
+func copyable(term *node) error {
+	refuse := func(n *node, what string) error {
+		return exit.Failf("this node selector term has to be repeated, once for each operating system, and %s", what).OnLine(n.line, n.col).
+			Hint("correct it; the API server refuses it as it is")
+	}
+	for i, k := range term.keys {
+		if !k.is("matchExpressions") && !k.is("matchFields") {
+			return refuse(k, "has the unknown field "+k.resolve().str())
+		}
+		for _, e := range term.kids[i].resolve().kids {
+			e = e.resolve()
+			for j, k := range e.keys {
+				v := e.kids[j].resolve()
+				switch {
+				case !k.is("key") && !k.is("operator") && !k.is("values"):
+					return refuse(k, "has the unknown field "+k.resolve().str())
+				case !k.is("values") && (v.kind != scalar || v.null):
+					return refuse(k, k.resolve().value+" is not a string")
+				}
+			}
+			if e.kind != mapping || e.text("key") == "" || e.text("operator") == "" {
+				return refuse(e, "a requirement of it has no key or operator")
+			}
+		}
+	}
+	return nil
 }
 
 // Tolerations adds tolerations to the PodSpec.
@@ -57,13 +149,25 @@ func (w *Workload) SetImage(i int, ref string) error {
 	if !reference.MatchString(ref) {
 		return exit.Failf("%q is not an image reference", ref).OnLine(n.line, 0)
 	}
+	return w.substitute(n, ref)
+}
+
+// overwrite replaces the value of a scalar under a key.
+func (w *Workload) overwrite(m *node, key, text string) error {
+	_, v := m.get(key)
+	return w.substitute(v, text)
+}
+
+// substitute replaces a scalar by a text that needs no quotes.
+func (w *Workload) substitute(n *node, text string) error {
 	src := w.doc.chunk.Bytes
+	w.doc.plan(n, change{replace, text})
 	if n.alias != nil {
 		if w.doc.replaced == nil {
 			w.doc.replaced = map[*node]int{}
 		}
 		w.doc.replaced[n.alias]++
-		w.doc.edit(n, n.start, len("*"+n.value), ref)
+		w.doc.edit(n, n.start, len("*"+n.value), text)
 		return nil
 	}
 	start := n.content(src)
@@ -74,155 +178,8 @@ func (w *Workload) SetImage(i int, ref string) error {
 		return exit.Failf("the image %s is written over several lines, or with escapes", n.str()).OnLine(n.line, n.col).
 			Hint("write it out on one line")
 	}
-	w.doc.edit(n, start, len(n.value), ref)
+	w.doc.edit(n, start, len(n.value), text)
 	return nil
 }
 
 var reference = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$`)
-
-// ensure sets the value at the end of a path of keys, of which the last ones
-// are missing.
-func (w *Workload) ensure(m *node, v any, path ...string) error {
-	k, next := m.get(path[0])
-	if len(path) > 1 && next != nil && !next.resolve().null {
-		return w.ensure(next.resolve(), v, path[1:]...)
-	}
-	for i := len(path) - 1; i > 0; i-- {
-		v = dict{{path[i], v}}
-	}
-	return w.set(m, k, next, entry{path[0], v})
-}
-
-// prepend puts items at the front of the list under a key.
-func (w *Workload) prepend(m *node, key string, l list) error {
-	k, v := m.get(key)
-	if v == nil || v.resolve().null {
-		return w.set(m, k, v, entry{key, l})
-	}
-	return w.insertItems(v.resolve(), l)
-}
-
-// set returns a mapping an entry that it lacks, or that is null: k and null are
-// what it has.
-func (w *Workload) set(m, k, null *node, e entry) error {
-	if null == nil {
-		return w.insertEntry(m, e)
-	}
-	if own, _ := m.own(e.key); own == nil {
-		return exit.Failf("%s is null by a merge key", e.key).OnLine(k.line, k.col).Hint("write it out")
-	}
-	return w.fill(m, k, null, e.value)
-}
-
-// insertEntry puts an entry before the first key of a mapping; where that
-// shares its line with a dash, before the second one or behind the mapping, so
-// that only whole lines are added.
-func (w *Workload) insertEntry(m *node, e entry) error {
-	if m.flow {
-		return w.flowEntry(m, e)
-	}
-	src := w.doc.chunk.Bytes
-	first := m.keys[0]
-	indent := strings.Repeat(" ", first.col-1)
-	text := w.style.block(dict{e}, indent)
-	if at := lineStart(src, first.start); blank(src[at:first.start]) {
-		w.doc.edit(m, aboveComments(src, at, -1), 0, text)
-		return nil
-	}
-	if len(m.keys) > 1 {
-		second := m.keys[1].start
-		if at := lineStart(src, second); blank(src[at:second]) {
-			w.doc.edit(m, aboveComments(src, at, second-at), 0, text)
-			return nil
-		}
-	}
-	if m.end > 0 {
-		w.below(m, m.end, text)
-		return nil
-	}
-	w.doc.edit(m, first.start, 0, strings.TrimPrefix(text, indent)+indent)
-	return nil
-}
-
-// below puts lines below the line of an offset.
-func (w *Workload) below(n *node, at int, text string) {
-	src := w.doc.chunk.Bytes
-	i := bytes.IndexAny(src[at:], "\r\n")
-	if i < 0 {
-		w.doc.edit(n, len(src), 0, w.style.eol+strings.TrimSuffix(text, w.style.eol))
-		return
-	}
-	next := at + i + 1
-	if src[next-1] == '\r' && next < len(src) && src[next] == '\n' {
-		next++
-	}
-	w.doc.edit(n, next, 0, text)
-}
-
-// insertItems puts items before the first one of a list.
-func (w *Workload) insertItems(seq *node, l list) error {
-	if seq.flow {
-		return w.flowItems(seq, l)
-	}
-	src := w.doc.chunk.Bytes
-	start := seq.content(src)
-	at := lineStart(src, start)
-	indent := strings.Repeat(" ", start-at)
-	text := w.style.items(l, indent)
-	if blank(src[at:start]) {
-		w.doc.edit(seq, aboveComments(src, at, -1), 0, text)
-		return nil
-	}
-	w.doc.edit(seq, start, 0, strings.TrimPrefix(text, indent)+indent)
-	return nil
-}
-
-// fill returns a value to a key that has none, or null.
-func (w *Workload) fill(m, k, null *node, v any) error {
-	if null.alias != nil || null.anchored {
-		return exit.Failf("%s is null by an anchor, an alias or a tag", k.value).OnLine(k.line, k.col).
-			Hint("write it out, or remove the key")
-	}
-	src := w.doc.chunk.Bytes
-	if m.flow {
-		return w.flowFill(m, null, v)
-	}
-	colon := k.start + bytes.IndexByte(src[k.start:], ':') + 1
-	if end := null.start + len(null.value); null.value != "" {
-		w.doc.edit(k, colon, end-colon, "")
-	}
-	var b strings.Builder
-	indent := strings.Repeat(" ", k.col-1)
-	w.style.below(&b, v, indent, indent+strings.Repeat(" ", w.style.seq))
-	w.below(k, colon, strings.TrimPrefix(b.String(), w.style.eol))
-	return nil
-}
-
-// lineStart returns the offset of the line that an offset is on.
-func lineStart(src []byte, at int) int {
-	return bytes.LastIndexAny(src[:at], "\r\n") + 1
-}
-
-func blank(b []byte) bool { return len(bytes.Trim(b, " ")) == 0 }
-
-// aboveComments moves the start of a line up over the comment lines that
-// belong to it: those of the same indentation, or with indent -1, where
-// nothing but comments can stand, all of them and blank lines too.
-func aboveComments(src []byte, at, indent int) int {
-	for at > 0 {
-		end := at - 1
-		if src[end] == '\n' && end > 0 && src[end-1] == '\r' {
-			end--
-		}
-		above := lineStart(src, end)
-		text := bytes.TrimLeft(src[above:end], " ")
-		switch comment := len(text) > 0 && text[0] == '#'; {
-		case comment && (indent < 0 || end-above-len(text) == indent):
-		case indent < 0 && len(bytes.TrimRight(text, " \t")) == 0:
-		default:
-			return at
-		}
-		at = above
-	}
-	return at
-}

@@ -82,12 +82,21 @@ func indentation(src []byte, at int) string {
 	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
 }
 
-// flowEntry puts an entry before the others of a mapping in flow style.
-func (w *Workload) flowEntry(m *node, e entry) error {
+// flowEntries puts entries before the others of a mapping in flow style.
+func (w *Workload) flowEntries(m *node, d dict) error {
 	src := w.doc.chunk.Bytes
 	f := w.flowStyleOf(m)
 	open := m.content(src) + 1
-	return w.flowInsert(m, open, len(m.keys) == 0, f, func(f flowStyle) string { return f.entry(e) })
+	return w.flowInsert(m, open, len(m.keys) == 0, f, func(f flowStyle) string {
+		var parts []string
+		for _, e := range d {
+			parts = append(parts, f.entry(e))
+		}
+		if f.multiline {
+			return strings.Join(parts, ","+f.eol+f.indent)
+		}
+		return strings.Join(parts, f.comma)
+	})
 }
 
 // flowItems puts items before the others of a list in flow style.
@@ -159,6 +168,8 @@ func (f flowStyle) value(v any) string {
 			return quoted(v)
 		}
 		return plain(v)
+	case number:
+		return string(v)
 	case dict:
 		for _, e := range v {
 			parts = append(parts, deeper.entry(e))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/polyarch/polyarch/internal/exit"
@@ -16,6 +17,7 @@ func startsJSON(b []byte) (offset int, ok bool) {
 	rest := bytes.TrimPrefix(b, []byte("\uFEFF"))
 	rest = bytes.TrimLeft(rest, " \t\r\n")
 	rest = bytes.TrimLeft(bytes.TrimPrefix(rest, []byte("---")), " \t\r\n")
+	rest = bytes.TrimLeft(rest, ", \t\r\n") // an item of a long list comes with the comma before it
 	return len(b) - len(rest), len(rest) > 0 && rest[0] == '{'
 }
 
@@ -44,13 +46,18 @@ func parseJSON(c Chunk, from int) ([]*node, error) {
 	return []*node{root}, nil
 }
 
+// maxJSONDepth is that of encoding/json, which its Token does not heed, and of
+// yaml.v3.
+const maxJSONDepth = 10_000
+
 type jsonParser struct {
-	c    Chunk
-	from int
-	dec  *json.Decoder
-	at   int // offset up to which line and bol are right
-	line int
-	bol  int // offset of the line's first byte
+	depth int
+	c     Chunk
+	from  int
+	dec   *json.Decoder
+	at    int // offset up to which line and bol are right
+	line  int
+	bol   int // offset of the line's first byte
 }
 
 // position moves line and bol on to an offset.
@@ -77,6 +84,10 @@ func (p *jsonParser) value() (*node, error) {
 	}
 	switch t := tok.(type) {
 	case json.Delim:
+		if p.depth++; p.depth > maxJSONDepth {
+			return nil, fmt.Errorf("it is nested more than %d deep", maxJSONDepth)
+		}
+		defer func() { p.depth-- }()
 		n.kind = mapping
 		if t == '[' {
 			n.kind = sequence

@@ -56,7 +56,7 @@ type Setting struct {
 // FunctionConfig returns the settings of a ResourceList: the data of a ConfigMap,
 // or the spec of another object. ok is false for a chunk that is none.
 func FunctionConfig(c Chunk) (settings []Setting, ok bool, err error) {
-	roots, _, err := parse(c)
+	roots, err := parse(c)
 	if err != nil {
 		return nil, false, err
 	}

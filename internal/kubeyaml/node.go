@@ -63,11 +63,17 @@ func decode(written string) (v string, ok bool) {
 	return l[0], true
 }
 
+// is reports whether a key is that text, however it is written.
+func (n *node) is(key string) bool {
+	k := n.resolve()
+	return k.kind == scalar && k.value == key
+}
+
 // own returns the key and the value of an entry that stands in the mapping
 // itself, or nils.
 func (n *node) own(key string) (k, v *node) {
 	for i, k := range n.keys {
-		if k.kind == scalar && k.value == key {
+		if k.is(key) {
 			return k, n.kids[i]
 		}
 	}
@@ -79,25 +85,37 @@ func (n *node) isMerge() bool {
 	return n.kind == scalar && n.value == "<<" && n.quote == 0 && n.alias == nil
 }
 
-const maxMerges = 100
-
-// get returns an entry, also one that a merge key brings in.
-func (n *node) get(key string) (k, v *node) { return n.merged(key, 0) }
-
-func (n *node) merged(key string, depth int) (k, v *node) {
-	if k, v = n.own(key); v != nil || depth == maxMerges {
+// get returns an entry, also one that a merge key brings in. Each mapping is
+// looked at once, however often merge keys name it.
+func (n *node) get(key string) (k, v *node) {
+	if k, v = n.own(key); v != nil {
 		return k, v
 	}
+	return n.merged(key, nil)
+}
+
+func (n *node) merged(key string, seen map[*node]bool) (k, v *node) {
 	for i, m := range n.keys {
 		if !m.isMerge() {
 			continue
+		}
+		if seen == nil {
+			seen = map[*node]bool{n: true}
 		}
 		from := []*node{n.kids[i]}
 		if r := n.kids[i].resolve(); r.kind == sequence {
 			from = r.kids
 		}
 		for _, f := range from {
-			if k, v = f.resolve().merged(key, depth+1); v != nil {
+			f = f.resolve()
+			if seen[f] {
+				continue
+			}
+			seen[f] = true
+			if k, v = f.own(key); v != nil {
+				return k, v
+			}
+			if k, v = f.merged(key, seen); v != nil {
 				return k, v
 			}
 		}

@@ -1,63 +1,160 @@
 package kubeyaml
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/pod"
 )
 
+// podForm is where a PodSpec has the containers that decide.
+var podForm = &form{containers: []string{"initContainers[*]", "containers[*]"}}
+
 // read takes the fields of the PodSpec that matter.
 func (w *Workload) read() error {
-	r := reader{}
+	r := reader{doc: w.doc}
+	r.decides(w.pod, "nodeName", "nodeSelector", "affinity", "tolerations")
 	s := &w.Spec
 	s.NodeName = w.pod.text("nodeName")
-	for _, list := range []string{"initContainers", "containers"} {
-		for _, c := range r.items(w.pod, w.path, list) {
-			_, image := c.get("image")
-			if image == nil || image.resolve().null {
-				continue // the API server's business, or an admission webhook's
-			}
-			if !r.scalar(image, w.path+"."+list+"[].image") {
-				continue
-			}
-			s.Containers = append(s.Containers, pod.Container{Name: c.text("name"), Image: image.resolve().str(), Line: image.line})
-			w.images = append(w.images, image)
-		}
+	f := w.form
+	if f == nil {
+		f = podForm
 	}
-	if sel := r.mapping(w.pod, w.path, "nodeSelector"); sel != nil {
-		for i, k := range sel.keys {
-			req := pod.In(k.value, sel.kids[i].resolve().str())
-			req.Field, req.Line = w.path+".nodeSelector", k.line
+	for _, path := range f.containers {
+		w.containers(&r, w.pod, w.path, strings.Split(path, "."))
+	}
+	selector, where := r.mapping(w.pod, w.path, "nodeSelector"), w.path
+	if selector == nil {
+		selector, where = w.inherited(&r, "nodeSelector")
+	}
+	if selector != nil {
+		r.decides(selector)
+		for i, k := range selector.keys {
+			req := pod.In(k.resolve().value, selector.kids[i].resolve().str())
+			req.Field, req.Line = where+".nodeSelector", k.line
 			s.NodeSelector = append(s.NodeSelector, req)
 		}
 	}
 	path := w.path + ".affinity"
 	aff := r.mapping(w.pod, w.path, "affinity")
-	node := r.mapping(aff, path, "nodeAffinity")
-	req := r.mapping(node, path+".nodeAffinity", requiredKey)
-	if req != nil {
-		s.Required = true
-		path += ".nodeAffinity." + requiredKey
-		for _, t := range r.items(req, path, termsKey) {
-			s.Terms = append(s.Terms, pod.Term{
-				Expressions: r.requirements(t, path+"."+termsKey, "matchExpressions"),
-				Fields:      r.requirements(t, path+"."+termsKey, "matchFields"),
-				Line:        t.line,
-			})
+	if aff == nil {
+		if w.covers, where = w.inherited(&r, "affinity"); w.covers != nil {
+			w.coversAt = where + ".affinity"
 		}
 	}
+	node := r.mapping(aff, path, "nodeAffinity")
+	path += ".nodeAffinity."
+	r.decides(aff, "nodeAffinity")
+	r.decides(node, requiredKey, preferredKey)
+	if req := r.mapping(node, path, requiredKey); req != nil {
+		r.decides(req)
+		s.Required = true
+		for _, t := range r.items(req, path+requiredKey, termsKey) {
+			s.Terms = append(s.Terms, r.term(t, path+requiredKey+"."+termsKey))
+		}
+	}
+	for _, p := range r.items(node, path, preferredKey) {
+		r.decides(p)
+		weight, _ := strconv.Atoi(p.text("weight"))
+		preference := r.mapping(p, path+preferredKey+"[]", "preference")
+		r.decides(preference)
+		s.Preferred = append(s.Preferred, pod.Preferred{Weight: weight, Term: r.term(preference, path+preferredKey+"[].preference")})
+	}
 	for _, t := range r.items(w.pod, w.path, "tolerations") {
+		r.decides(t)
 		s.Tolerations = append(s.Tolerations, pod.Toleration{Key: t.text("key"), Operator: t.text("operator"), Value: t.text("value"), Effect: t.text("effect")})
 	}
 	return r.err
 }
 
+// inherited returns a mapping that applies where the place has none of its own,
+// and where that stands.
+func (w *Workload) inherited(r *reader, key string) (m *node, where string) {
+	if w.form == nil {
+		return nil, ""
+	}
+	for _, from := range w.form.inherits {
+		at := w.obj
+		for _, step := range strings.Split(from, ".") {
+			at = child(at, step)
+		}
+		if m := r.mapping(at, from, key); m != nil {
+			return m, from
+		}
+	}
+	return nil, ""
+}
+
+// containers takes the containers at a path from m on.
+func (w *Workload) containers(r *reader, m *node, at string, path []string) {
+	key, all := strings.CutSuffix(path[0], "[*]")
+	r.decides(m, key)
+	found := []*node{child(m, key)}
+	if all {
+		found = r.items(m, at, key)
+		key += "[]"
+	} else {
+		found[0] = r.mapping(m, at, key)
+	}
+	at += "." + key
+	for _, c := range found {
+		switch {
+		case c == nil:
+		case len(path) > 1:
+			w.containers(r, c, at, path[1:])
+		default:
+			w.container(r, c, at)
+		}
+	}
+}
+
+// container takes a container. One without an image is the business of the API
+// server, or of what completes the object before that.
+func (w *Workload) container(r *reader, c *node, at string) {
+	r.decides(c, "image")
+	_, image := c.get("image")
+	if image == nil || image.resolve().null || !r.scalar(image, at+".image") || image.resolve().str() == "" {
+		return
+	}
+	w.Spec.Containers = append(w.Spec.Containers, pod.Container{Name: c.text("name"), Image: image.resolve().str(), Line: image.line})
+	w.images = append(w.images, image)
+}
+
+// term reads a node selector term.
+func (r *reader) term(t *node, path string) pod.Term {
+	if t == nil {
+		return pod.Term{}
+	}
+	r.decides(t)
+	return pod.Term{
+		Expressions: r.requirements(t, path, "matchExpressions"),
+		Fields:      r.requirements(t, path, "matchFields"),
+		Line:        t.line,
+	}
+}
+
 const (
-	requiredKey = "requiredDuringSchedulingIgnoredDuringExecution"
-	termsKey    = "nodeSelectorTerms"
+	requiredKey  = "requiredDuringSchedulingIgnoredDuringExecution"
+	preferredKey = "preferredDuringSchedulingIgnoredDuringExecution"
+	termsKey     = "nodeSelectorTerms"
 )
 
 // A reader takes values of the expected shape and keeps the first error.
-type reader struct{ err error }
+type reader struct {
+	doc *Document
+	err error
+}
+
+// decides is Document.decides; m may be nil.
+func (r *reader) decides(m *node, names ...string) {
+	if m == nil || m.kind != mapping || r.doc == nil {
+		return
+	}
+	if err := r.doc.decides(m, names...); err != nil && r.err == nil {
+		r.err = err
+	}
+}
 
 func (r *reader) fail(n *node, path, want string) {
 	if r.err == nil {
@@ -120,6 +217,7 @@ func (r *reader) scalar(n *node, path string) bool {
 func (r *reader) requirements(term *node, path, key string) []pod.Requirement {
 	var out []pod.Requirement
 	for _, e := range r.items(term, path+"[]", key) {
+		r.decides(e)
 		req := pod.Requirement{Key: e.text("key"), Operator: e.text("operator"), Field: path + "[]." + key, Line: e.line}
 		if values := child(e, "values"); values != nil {
 			if values.kind != sequence {

@@ -11,10 +11,11 @@ import (
 
 // What is inserted is a small tree of strings, lists and mappings in order.
 type (
-	list  []any
-	entry struct {
+	number string // an integer, which must not be quoted
+	list   []any
+	entry  struct {
 		key   string
-		value any // string, list or dict
+		value any // string, number, list or dict
 	}
 	dict []entry
 )
@@ -48,7 +49,7 @@ func styleOf(src []byte, spec, parent *node) style {
 		}
 		s.seq = max(0, v.col-k.col)
 		if first := v.kids[0]; !first.flow && !first.anchored && first.line == v.line {
-			s.item = first.col - v.col
+			s.item = max(2, first.col-v.col)
 		}
 		break
 	}
@@ -71,6 +72,8 @@ func (s style) below(b *strings.Builder, v any, indent, dash string) {
 	switch v := v.(type) {
 	case string:
 		b.WriteString(" " + plain(v) + s.eol)
+	case number:
+		b.WriteString(" " + string(v) + s.eol)
 	case dict:
 		b.WriteString(s.eol + s.block(v, indent+strings.Repeat(" ", s.step)))
 	case list:

@@ -11,6 +11,9 @@ import (
 // and merge keys repeat.
 const maxValues = 200_000
 
+// maxNesting is how deep an object may be nested.
+const maxNesting = 100
+
 // JSON returns the object and its PodSpec as JSON, in which every scalar is a
 // string: a reader that wants more than this package reads has one form to
 // decode, whatever the document was written in.
@@ -38,7 +41,7 @@ type jsonWriter struct {
 
 func (c *jsonWriter) write(n *node, depth int) {
 	n = n.resolve()
-	if c.left--; c.left <= 0 || depth > maxMerges {
+	if c.left--; c.left <= 0 || depth > maxNesting {
 		c.out.WriteString("null")
 		return
 	}
@@ -68,7 +71,7 @@ func (c *jsonWriter) write(n *node, depth int) {
 // entries writes the entries of a mapping, its own before those that merge keys
 // bring in.
 func (c *jsonWriter) entries(n *node, seen map[string]bool, depth int) {
-	if c.left--; c.left <= 0 || depth > maxMerges {
+	if c.left--; c.left <= 0 || depth > maxNesting {
 		return
 	}
 	var merged []*node

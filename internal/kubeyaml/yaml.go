@@ -2,6 +2,7 @@ package kubeyaml
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"regexp"
@@ -53,6 +54,9 @@ func (c *converter) node(y *yaml.Node) *node {
 	switch y.Kind {
 	case yaml.ScalarNode:
 		n.null = y.ShortTag() == "!!null"
+		if b, err := base64.StdEncoding.DecodeString(y.Value); err == nil && y.ShortTag() == "!!binary" {
+			n.value = string(b) // as the API machinery reads it
+		}
 		switch {
 		case y.Style&yaml.DoubleQuotedStyle != 0:
 			n.quote = '"'

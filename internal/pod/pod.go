@@ -7,6 +7,7 @@ type Spec struct {
 	NodeSelector []Requirement // each of operator In with one value
 	Required     bool          // requiredDuringSchedulingIgnoredDuringExecution is there
 	Terms        []Term        // its nodeSelectorTerms, which are ORed
+	Preferred    []Preferred   // preferredDuringSchedulingIgnoredDuringExecution
 	Tolerations  []Toleration
 }
 
@@ -26,6 +27,19 @@ type Term struct {
 
 // Empty reports whether the term matches no node.
 func (t Term) Empty() bool { return len(t.Expressions) == 0 && len(t.Fields) == 0 }
+
+// A Preferred is a term that the scheduler weighs and that keeps a Pod off no node.
+type Preferred struct {
+	Weight int // 1 to 100
+	Term   Term
+}
+
+// A Preference is a preferred term to write: a new one, or one that takes the
+// place of Spec.Preferred[Replaces].
+type Preference struct {
+	Preferred
+	Replaces int // -1: none
+}
 
 // A Requirement is a node selector requirement.
 type Requirement struct {

@@ -1,1 +1,0 @@
-require('../main.js').one('detect-arch');

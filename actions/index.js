@@ -1,1 +1,0 @@
-require('./main.js').whole();

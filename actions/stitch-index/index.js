@@ -1,1 +1,0 @@
-require('../main.js').one('stitch-index');
