@@ -36,7 +36,7 @@ func (c *config) destination() (d destination, err error) {
 	case err != nil:
 		return d, exit.Usagef("flag --output: %w", err)
 	case !ok:
-		return d, exit.Usagef("flag --output: %q is no OCI layout", c.output).Hint("write oci:PATH or oci:PATH:TAG")
+		return d, exit.Usagef("flag --output: %q is not an OCI layout", c.output).Hint("write oci:PATH or oci:PATH:TAG")
 	case c.append:
 		return d, exit.Usagef("flag --append works on a registry's index, and --output writes to a layout")
 	}
