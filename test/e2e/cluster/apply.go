@@ -30,7 +30,18 @@ func (c *ControlPlane) Apply(t testing.TB, namespace, documents string) {
 	}
 }
 
-func (c *ControlPlane) apply(ctx context.Context, namespace, documents string) error {
+// ApplyStatus applies the same documents, and then the status of those that have
+// one, as their controllers would.
+func (c *ControlPlane) ApplyStatus(t testing.TB, namespace, documents string) {
+	t.Helper()
+	for _, subresources := range [][]string{nil, {"status"}} {
+		if err := c.apply(t.Context(), namespace, documents, subresources...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (c *ControlPlane) apply(ctx context.Context, namespace, documents string, subresources ...string) error {
 	known, err := discovery.NewDiscoveryClientForConfig(c.Config)
 	if err != nil {
 		return fmt.Errorf("applying: %w", err)
@@ -55,13 +66,16 @@ func (c *ControlPlane) apply(ctx context.Context, namespace, documents string) e
 		if object.Object == nil {
 			continue // nothing but comments
 		}
-		if err := applyOne(ctx, client, mapper, namespace, &object); err != nil {
+		if err := applyOne(ctx, client, mapper, namespace, &object, subresources); err != nil {
 			return fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
 }
 
-func applyOne(ctx context.Context, client dynamic.Interface, mapper *restmapper.DeferredDiscoveryRESTMapper, namespace string, object *unstructured.Unstructured) error {
+func applyOne(ctx context.Context, client dynamic.Interface, mapper *restmapper.DeferredDiscoveryRESTMapper, namespace string, object *unstructured.Unstructured, subresources []string) error {
+	if len(subresources) > 0 && object.Object["status"] == nil {
+		return nil
+	}
 	mapping, err := mappingOf(ctx, mapper, object)
 	if err != nil {
 		return err
@@ -77,7 +91,7 @@ func applyOne(ctx context.Context, client dynamic.Interface, mapper *restmapper.
 		_, err = target.Create(ctx, object, metav1.CreateOptions{FieldManager: "e2e"})
 		return err
 	}
-	_, err = target.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: "e2e", Force: true})
+	_, err = target.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: "e2e", Force: true}, subresources...)
 	return err
 }
 

@@ -54,7 +54,8 @@ func Start(ctx context.Context, logf func(format string, args ...any)) (*Control
 	// Without a controller manager nobody makes service accounts or takes the not-ready taint off
 	// a new node, so the API server is not to ask for either.
 	err = errors.Join(c.startEtcd(ports[1], ports[2]), c.startAPIServer(ctx, ports[0], ports[1],
-		"--bind-address=127.0.0.1", "--advertise-address="+documentation, "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition"))
+		"--bind-address=127.0.0.1", "--advertise-address="+documentation, "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
+		"--enable-admission-plugins=PodNodeSelector,PodTolerationRestriction")) // which heed annotations of namespaces
 	if err == nil {
 		err = c.startComponent("kube-scheduler", "--leader-elect=false")
 	}
