@@ -115,7 +115,7 @@ detect-arch --expect linux/amd64,linux/arm64           # code 1 if the nodes cha
 detect-arch --platform linux/amd64,linux/arm64 --result 'platforms[*]=/tekton/results/platforms'
 detect-arch --github --runner linux/arm64=my-arm-runner --fallback linux/amd64
 detect-arch --dotenv detect.env --child-pipeline build.yml --child-script './build.sh "$PLATFORM"'`,
-		Common: []string{"context", "from-file", "for", "platform", "among", "fallback", "selector", "toleration", "node-pools", "choose", "json", "result"},
+		Common: []string{"context", "from-file", "for", "platform", "among", "fallback", "selector", "node-pools", "json", "result"},
 		Values: map[string]func(*command.Env) []string{
 			"context":  c.knownContexts,
 			"platform": func(*command.Env) []string { return platform.Common() },
@@ -264,7 +264,10 @@ func (c *config) knownContexts(e *command.Env) []string {
 // sources gives what the flags ask about.
 func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
 	if len(c.files) == 0 {
-		return cluster.Access{Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: e.Getenv, UserAgent: "detect-arch/" + cmp.Or(command.Version, "dev")}.Open()
+		return cluster.Access{
+			Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: e.Getenv, UserAgent: "detect-arch/" + cmp.Or(command.Version, "dev"),
+			Say: func(line string) { e.Log.Infof("the program that gets credentials: %s", line) },
+		}.Open()
 	}
 	if len(c.contexts) > 0 || c.kubeconfig != "" {
 		return nil, exit.Usagef("--from-file reads no cluster: leave out --context and --kubeconfig")

@@ -47,19 +47,19 @@ type census struct {
 // census reads the metadata of all nodes.
 func (s *Server) census(ctx context.Context, f *Filter) (*census, error) {
 	var c *census
-	full := func() bool { return len(c.kinds) > maxNodeKinds }
 	_, err := s.list(ctx, listing{selector: f.selector(), metadata: true, keep: f.Workload.keys()}, sink{
 		start: func() { c = &census{kinds: map[kind]int{}, ruled: map[[2]string]*Group{}} },
 		each: func(n *Node) {
-			if c.total++; !full() {
-				c.add(f, n)
-			}
+			c.total++
+			c.add(f, n)
 		},
-		enough: full,
+		refuse: func() error {
+			if len(c.kinds) > maxNodeKinds {
+				return exit.Failf("reading nodes of %s: they have labels of more than %d platforms", s.name, maxNodeKinds)
+			}
+			return nil
+		},
 	})
-	if err == nil && full() {
-		err = exit.Failf("reading nodes of %s: they have labels of more than %d platforms", s.name, maxNodeKinds)
-	}
 	return c, err
 }
 

@@ -177,7 +177,11 @@ func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return exit.Failf("%s of %s: %w", doing, s.name, ctx.Err())
 	case s.noCredentials(err, said):
-		return exit.Deniedf("%s of %s: getting credentials: %s", doing, s.name, strings.TrimPrefix(said, "getting credentials: ")).
+		e := exit.Deniedf("%s of %s: getting credentials: %s", doing, s.name, strings.TrimPrefix(said, "getting credentials: "))
+		if last := s.plugin.flush(); last != "" {
+			e.Hint("the program said: %s", brief(s.secrets.scrub(last)))
+		}
+		return e.
 			Hint("the kubeconfig gets credentials from a program or an identity provider: log in again where this runs, until kubectl get nodes works with this context")
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &n) && n.Timeout():
 		return exit.Unreachablef("%s of %s: %s did not answer in time", doing, s.name, s.base.Host).

@@ -50,6 +50,7 @@ func patiently(ctx context.Context, s Source, q Query) (*Survey, error) {
 	case a := <-answers: // with a better reason
 		return a.survey, a.err
 	case <-time.After(200 * time.Millisecond):
+		endChildren()
 		return nil, exit.Unreachablef("reading nodes of %s: nothing came in time", s.Name()).
 			Hint("does the kubeconfig get credentials from a program that waits for somebody to log in? --timeout gives it longer")
 	}

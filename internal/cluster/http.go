@@ -72,10 +72,14 @@ var errTooLong = errors.New("an item of the answer is longer than any object of 
 type ration struct {
 	r    io.Reader
 	left int
+	err  error // ends the reading
 }
 
 func (r *ration) Read(p []byte) (int, error) {
-	if r.left <= 0 {
+	switch {
+	case r.err != nil:
+		return 0, r.err
+	case r.left <= 0:
 		return 0, errTooLong
 	}
 	n, err := r.r.Read(p[:min(len(p), r.left)])

@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/klog/v2"
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/text"
@@ -30,6 +32,7 @@ type Access struct {
 	Contexts   []string // none for the current one
 	Getenv     func(string) string
 	UserAgent  string
+	Say        func(line string) // for what programs say that get credentials; nil leaves them standard error
 
 	ServiceAccount string // the folder; empty for the one that every pod has
 }
@@ -38,6 +41,10 @@ type Access struct {
 // to any of them. A context that does not exist is an error of code Usage; no
 // cluster at all is one of code Unreachable.
 func (a Access) Open() ([]Source, error) {
+	// client-go writes to standard error when credentials cannot be renewed; the
+	// request that is refused says so too.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	rules, err := a.files()
 	if err != nil {
 		return nil, err
@@ -47,7 +54,7 @@ func (a Access) Open() ([]Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := newServer("in-cluster", a.ownNamespace(), c, a.UserAgent)
+		s, err := newServer("in-cluster", a.ownNamespace(), c, &a)
 		return []Source{s}, err
 	}
 	merged, err := rules.Load()
@@ -135,7 +142,7 @@ func (a Access) context(rules *clientcmd.ClientConfigLoadingRules, merged *api.C
 	if err != nil || namespace == "" {
 		namespace = "default"
 	}
-	return newServer(name, namespace, c, a.UserAgent)
+	return newServer(name, namespace, c, &a)
 }
 
 // files gives the kubeconfig files, or nil if there is none and this may be a

@@ -33,7 +33,8 @@ type listing struct {
 type sink struct {
 	start  func()
 	each   func(*Node)
-	enough func() bool // asked after each page; nil reads all
+	enough func() bool  // asked after each page; nil reads all
+	refuse func() error // asked after each node; nil takes any
 }
 
 // list reads pages of nodes until there are no more or the sink has enough,
@@ -74,7 +75,7 @@ func (s *Server) pages(ctx context.Context, l listing, to sink) (more bool, err 
 		query.Set("limit", strconv.Itoa(l.limit))
 	}
 	for {
-		p, err := s.page(ctx, l, query, to.each)
+		p, err := s.page(ctx, l, query, to)
 		switch {
 		case err != nil:
 			return false, err
@@ -89,7 +90,7 @@ func (s *Server) pages(ctx context.Context, l listing, to sink) (more bool, err 
 	}
 }
 
-func (s *Server) page(ctx context.Context, l listing, query url.Values, each func(*Node)) (page, error) {
+func (s *Server) page(ctx context.Context, l listing, query url.Values, to sink) (page, error) {
 	accept := "application/json"
 	if l.metadata {
 		accept = acceptMetadata
@@ -105,7 +106,10 @@ func (s *Server) page(ctx context.Context, l listing, query url.Values, each fun
 	body := &ration{r: resp.Body, left: maxItem}
 	counted := func(n *Node) {
 		body.item()
-		each(n)
+		to.each(n)
+		if to.refuse != nil {
+			body.err = to.refuse()
+		}
 	}
 	var p page
 	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {

@@ -22,11 +22,12 @@ type Server struct {
 	http      *http.Client
 	renews    bool // credentials that are refused are asked for anew
 	secrets   *secrets
+	plugin    *relay                                     // standard error of the program that gets credentials; may be nil
 	pause     func(context.Context, time.Duration) error // between tries
 }
 
-func newServer(name, namespace string, c *rest.Config, agent string) (*Server, error) {
-	c.UserAgent = agent
+func newServer(name, namespace string, c *rest.Config, a *Access) (*Server, error) {
+	c.UserAgent = a.UserAgent
 	base, _, err := rest.DefaultServerURL(c.Host, "", schema.GroupVersion{}, c.TLSClientConfig.CAFile != "" || len(c.TLSClientConfig.CAData) > 0)
 	if err != nil {
 		return nil, exit.Failf("reading kubeconfig: context %q: its server %q is not an address: %w", name, c.Host, err)
@@ -34,7 +35,13 @@ func newServer(name, namespace string, c *rest.Config, agent string) (*Server, e
 	s := &Server{name: name, namespace: namespace, base: base, pause: retry.Wait, secrets: &secrets{}}
 	s.renews = c.ExecProvider != nil || c.AuthProvider != nil || c.BearerTokenFile != ""
 	c.Wrap(s.secrets.note)
-	if s.http, err = rest.HTTPClientFor(c); err != nil {
+	start := func() error { s.http, err = rest.HTTPClientFor(c); return err }
+	if c.ExecProvider != nil {
+		s.plugin, err = relayed(a.Say, start)
+	} else {
+		err = start()
+	}
+	if err != nil {
 		return nil, exit.Failf("reading kubeconfig: context %q: %w", name, err)
 	}
 	// The credentials are added below the client that follows redirects, so
@@ -50,6 +57,7 @@ func (s *Server) Name() string { return s.name }
 // nodes, and then, of each platform, whole nodes until one takes the workload.
 // A small cluster is read whole after all, since that is one request too.
 func (s *Server) Survey(ctx context.Context, q Query) (*Survey, error) {
+	defer s.plugin.flush()
 	d := &discovery{server: s}
 	warnings, err := q.Filter.admit(ctx, d, s.namespace)
 	if err != nil {

@@ -170,9 +170,15 @@ func (t *tally) merge(u *tally) {
 	maps.Copy(t.clouds, u.clouds)
 }
 
-// group gives the group of a platform and a reason. Its example is the same in
+// maxGroups is how many groups there may be: a server chooses reasons freely.
+const maxGroups = 500
+
+// group returns the group of a platform and a reason. Its example is the same in
 // whatever order nodes come.
 func group(groups map[[2]string]*Group, platform, reason, node string) *Group {
+	if len(groups) >= maxGroups && groups[[2]string{platform, reason}] == nil {
+		platform, reason = "", "for other reasons, of which there are too many to name"
+	}
 	g := groups[[2]string{platform, reason}]
 	if g == nil {
 		g = &Group{Platform: platform, Reason: reason, Example: node}

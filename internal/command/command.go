@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -21,6 +23,7 @@ import (
 // A Program is one of polyarch's binaries.
 type Program struct {
 	Name    string
+	Called  string // how the user calls it, if not by its name; Main sets it
 	Summary string // one line, no full stop
 	Usage   string // the forms of the command line, one a line, without the name
 	Details string // what a user has to know beyond the flags; may be empty
@@ -97,10 +100,22 @@ func (e *Env) outlast(again <-chan os.Signal) (cutOff bool) {
 	}
 }
 
+// calledAs returns how a user calls a program that is a plugin of kubectl:
+// kubectl-detect_arch is kubectl detect-arch. It returns "" for any other.
+// https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/#naming-a-plugin
+func calledAs(path string) string {
+	name, plugin := strings.CutPrefix(strings.TrimSuffix(filepath.Base(path), ".exe"), "kubectl-")
+	if !plugin {
+		return ""
+	}
+	return "kubectl " + strings.ReplaceAll(strings.ReplaceAll(name, "-", " "), "_", "-")
+}
+
 // Main runs p as this process and returns its exit code.
 func Main(p Program) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	p.Called = calledAs(os.Args[0])
 	e := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 	log.SetOutput(io.Discard) // net/http says there what no user can use: "Unsolicited response received on idle HTTP channel"
 	signals := make(chan os.Signal, 2)
@@ -183,7 +198,7 @@ func (p Program) Exec(ctx context.Context, e *Env, argv []string) exit.Code {
 	e.Log.err(err)
 	code := exit.CodeOf(err)
 	if code == exit.Usage {
-		e.Log.Hintf("%s --help lists the flags and shows examples", p.Name)
+		e.Log.Hintf("%s --help lists the flags and shows examples", cmp.Or(p.Called, p.Name))
 	}
 	return code
 }

@@ -183,3 +183,20 @@ func TestHelp(t *testing.T) {
 		t.Errorf("--version: %+v", v)
 	}
 }
+
+func TestPluginsOfKubectl(t *testing.T) {
+	for path, want := range map[string]string{
+		"/usr/bin/kubectl-detect_arch": "kubectl detect-arch", `kubectl-detect_arch.exe`: "kubectl detect-arch", "kubectl-arch-of": "kubectl arch of", "detect-arch": "", "/opt/kubectl": "",
+	} {
+		if got := calledAs(path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	p := Program{Name: "detect-arch", Called: "kubectl detect-arch", Usage: "[flags]", Example: "kubectl get nodes | detect-arch --from-file -"}
+	help := p.Help(flagset.New(p.Name))
+	for _, want := range []string{"Usage:\n  kubectl detect-arch [flags]\n", "  kubectl get nodes | kubectl detect-arch --from-file -\n"} {
+		if !strings.Contains(help, want) {
+			t.Errorf("help lacks %q:\n%s", want, help)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -19,13 +20,15 @@ const codes = `Exit codes:
 // flags that most runs need; then everything else.
 func (p Program) Help(fs *flagset.Set) string {
 	var b strings.Builder
+	called := cmp.Or(p.Called, p.Name)
 	fmt.Fprintf(&b, "%s: %s\n\nUsage:\n", p.Name, p.Summary)
 	for line := range strings.Lines(strings.TrimSpace(p.Usage)) {
-		fmt.Fprintf(&b, "  %s %s\n", p.Name, strings.TrimSpace(line))
+		fmt.Fprintf(&b, "  %s %s\n", called, strings.TrimSpace(line))
 	}
 	b.WriteString("\nExamples:\n")
 	for line := range strings.Lines(strings.Trim(p.Example, "\n")) {
-		b.WriteString(strings.TrimRight("  "+strings.TrimRight(line, "\n"), " ") + "\n")
+		line = strings.ReplaceAll(strings.TrimRight(line, "\n"), p.Name+" ", called+" ")
+		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
 	}
 	infos := fs.Infos()
 	if len(p.Common) > 0 {
@@ -47,7 +50,8 @@ func (p Program) Help(fs *flagset.Set) string {
 	if d := strings.TrimSpace(p.Details); d != "" {
 		b.WriteString("\nDetails:\n")
 		for line := range strings.Lines(d) {
-			b.WriteString(strings.TrimRight("  "+strings.TrimRight(line, "\n"), " ") + "\n")
+			line = strings.ReplaceAll(strings.TrimRight(line, "\n"), p.Name+" ", called+" ")
+			b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
 		}
 	}
 	b.WriteString("\nResults (for --result, --github, --dotenv):\n")

@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -46,6 +48,19 @@ func Start(t testing.TB, nodes ...map[string]any) *Server {
 	t.Helper()
 	s := &Server{Objects: map[string][]map[string]any{"/api/v1/nodes": nodes}}
 	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	s.URL = h.URL
+	return s
+}
+
+// StartTLS starts a server with nodes that speaks TLS, without which client-go
+// sends no credentials. Its certificate is nobody's.
+func StartTLS(t testing.TB, nodes ...map[string]any) *Server {
+	t.Helper()
+	s := &Server{Objects: map[string][]map[string]any{"/api/v1/nodes": nodes}}
+	h := httptest.NewUnstartedServer(s)
+	h.Config.ErrorLog = log.New(io.Discard, "", 0)
+	h.StartTLS()
 	t.Cleanup(h.Close)
 	s.URL = h.URL
 	return s
