@@ -17,7 +17,7 @@ import (
 
 const imageRepository = "ghcr.io/polyarch/"
 
-// binary gives the name of ours that a step runs: of its image, or of the
+// binary returns the name of ours that a step runs: of its image, or of the
 // program that an earlier step put there; empty for another one.
 func binary(s v1.Step) string {
 	if len(s.Command) > 0 {

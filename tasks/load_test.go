@@ -47,11 +47,11 @@ type document struct {
 	object runtime.Object
 }
 
-// folder gives the name of the folder that the file is in: that of the Task or
+// folder returns the name of the folder that the file is in: that of the Task or
 // Pipeline, unless it is a sample.
 func (d document) folder() string { return filepath.Base(filepath.Dir(d.path)) }
 
-// task gives the Task's or the StepAction's parts that both have.
+// task returns the Task's or the StepAction's parts that both have.
 func (d document) task() (v1.TaskSpec, bool) {
 	switch o := d.object.(type) {
 	case *v1.Task:
@@ -62,7 +62,7 @@ func (d document) task() (v1.TaskSpec, bool) {
 	return v1.TaskSpec{}, false
 }
 
-// tasks gives all that runs as a Task: the document itself, or what a Pipeline
+// tasks returns all that runs as a Task: the document itself, or what a Pipeline
 // or a run has in it.
 func (d document) tasks() []v1.TaskSpec {
 	var all []v1.TaskSpec
@@ -81,7 +81,7 @@ func (d document) tasks() []v1.TaskSpec {
 	return all
 }
 
-// stepActionAsTask gives the Task with the one step that a StepAction is.
+// stepActionAsTask returns the Task with the one step that a StepAction is.
 func stepActionAsTask(s *v1beta1.StepAction) v1.TaskSpec {
 	step := v1.Step{
 		Name: s.Name, Image: s.Spec.Image, Command: s.Spec.Command, Args: s.Spec.Args, WorkingDir: s.Spec.WorkingDir,

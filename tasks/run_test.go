@@ -31,7 +31,7 @@ type taskRun struct {
 	env        []string
 }
 
-// run gives the results, and what the step that failed said.
+// run returns the results, and what the step that failed said.
 func (r taskRun) run(t *testing.T) (results map[string]string, stderr string, err error) {
 	t.Helper()
 	spec := r.find(t)
@@ -80,7 +80,7 @@ func (r taskRun) run(t *testing.T) (results map[string]string, stderr string, er
 	return files(spec, dir), "", nil
 }
 
-// files gives the results that were written.
+// files returns the results that were written.
 func files(spec v1.TaskSpec, dir string) map[string]string {
 	results := map[string]string{}
 	for _, res := range spec.Results {
@@ -121,7 +121,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// message gives what Tekton's entrypoint writes for these results, which fails
+// message returns what Tekton's entrypoint writes for these results, which fails
 // when it is longer than a termination message may be.
 func message(t *testing.T, results map[string]string) int {
 	t.Helper()

@@ -25,7 +25,7 @@ func (w work) refs() []string {
 	return all
 }
 
-// image gives the index by its nth tag.
+// image returns the index by its nth tag.
 func (w work) image(n int) string { return w.target + "/" + w.to + ":" + w.tags[n] }
 
 // A contender is a way to make an index: command lines that run one after

@@ -102,7 +102,7 @@ func (b *benchmark) all(ctx context.Context, delay time.Duration, runs int, else
 	return results, nil
 }
 
-// tags gives tags that name nothing yet: stitch-index moves none that is right.
+// tags returns tags that name nothing yet: stitch-index moves none that is right.
 func (b *benchmark) tags(n int) []string {
 	run := b.next()
 	var all []string

@@ -60,7 +60,7 @@ func (p *proxy) seen() []interval {
 	return slices.Clone(p.requests)
 }
 
-// chain gives the length of the longest run of requests each of which began
+// chain returns the length of the longest run of requests each of which began
 // after the one before had ended.
 func chain(all []interval) int {
 	slices.SortFunc(all, func(a, b interval) int { return a.to.Compare(b.to) })

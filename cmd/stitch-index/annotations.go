@@ -15,7 +15,7 @@ import (
 	"github.com/polyarch/polyarch/internal/platform"
 )
 
-// options gives what the index looks like beyond its images.
+// options returns what the index looks like beyond its images.
 func (c *config) options(ctx context.Context) (o index.Options, notes []string, err error) {
 	o.MediaType = map[string]types.MediaType{"oci": types.OCIImageIndex, "docker": types.DockerManifestList}[c.format]
 	o.Annotations = map[string]string{}
@@ -46,7 +46,7 @@ func (c *config) options(ctx context.Context) (o index.Options, notes []string, 
 	return o, notes, nil
 }
 
-// gitAnnotations gives the predefined keys (OCI image-spec, annotations.md)
+// gitAnnotations returns the predefined keys (OCI image-spec, annotations.md)
 // that a clone of a git repository has the values of. The date is the
 // commit's: the same commit gives the same index.
 func gitAnnotations(ctx context.Context, folder string) (map[string]string, error) {
@@ -75,7 +75,7 @@ func gitAnnotations(ctx context.Context, folder string) (map[string]string, erro
 	return a, nil
 }
 
-// sourceURL gives the address under which people find a remote repository,
+// sourceURL returns the address under which people find a remote repository,
 // without a credential that may stand in it; empty if there is none.
 func sourceURL(origin string) string {
 	if at, path, ok := strings.Cut(origin, ":"); ok && !strings.Contains(origin, "://") && !strings.Contains(at, "/") {

@@ -111,7 +111,7 @@ func (c *config) runBuilds(ctx context.Context, env *command.Env, tool builder.B
 	return runner.Run(ctx, legs)
 }
 
-// built gives what a build has pushed, as the registry says it, which is the
+// built returns what a build has pushed, as the registry says it, which is the
 // one source of truth: a tool that reports another digest was overtaken.
 func built(ctx context.Context, client *registry.Client, tool builder.Builder, r builder.Result) (index.Source, error) {
 	ref, err := registry.ParseReference(r.Leg.Ref)

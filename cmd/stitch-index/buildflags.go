@@ -95,7 +95,7 @@ func (b *building) check(env *command.Env) error {
 	return nil
 }
 
-// request gives what to build, with paths that do not depend on where a
+// request returns what to build, with paths that do not depend on where a
 // builder is started.
 func (b *building) request(env *command.Env, repo registry.Repository, tag string, insecure []string) (builder.Request, error) {
 	r := builder.Request{
@@ -121,7 +121,7 @@ func (b *building) request(env *command.Env, repo registry.Repository, tag strin
 		return r, exit.Failf("finding the folder %s: %w", b.context, err)
 	}
 	if info, err := os.Stat(r.Context); err != nil || !info.IsDir() {
-		return r, exit.Usagef("flag --context: %s is no folder", b.context)
+		return r, exit.Usagef("flag --context: %s is not a folder", b.context)
 	}
 	if b.dockerfile != "" {
 		if r.Dockerfile, err = b.find(r.Context); err != nil {
@@ -154,7 +154,7 @@ func (b *building) find(context string) (string, error) {
 	return "", exit.Usagef("flag --dockerfile: there is no file %s, neither here nor in %s", b.dockerfile, context)
 }
 
-// choose gives the builder that was named, or one that fits.
+// choose returns the builder that was named, or one that fits.
 func (b *building) choose(env *command.Env, r builder.Request) (builder.Builder, error) {
 	if b.builder != auto {
 		if b.builder == "custom" && r.Command == nil {

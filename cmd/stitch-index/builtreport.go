@@ -10,7 +10,7 @@ import (
 	"github.com/polyarch/polyarch/internal/platform"
 )
 
-// reportBuilt gives what was built for a later run to stitch. The results of
+// reportBuilt returns what was built for a later run to stitch. The results of
 // an index are those of the image, if there is one; if there are several, they
 // are empty.
 func (c *config) reportBuilt(to destination, sources []index.Source, r *index.Result) output.Report {

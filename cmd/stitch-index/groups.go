@@ -40,7 +40,7 @@ func (g *groups) Running(leg builder.Leg, step builder.Step) {
 	g.Line(leg, "$ "+step.CommandLine())
 }
 
-// newSpool gives a file without a name, or nothing to write to: without it the
+// newSpool returns a file without a name, or nothing to write to: without it the
 // build goes on, and its last lines are still shown if it fails.
 func newSpool(dir string) *spool {
 	f, err := os.CreateTemp(dir, "output-")

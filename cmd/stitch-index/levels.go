@@ -29,7 +29,7 @@ type leveled struct {
 	key, value string
 }
 
-// annotations gives what --annotation and --index-annotation say.
+// annotations returns what --annotation and --index-annotation say.
 func (c *config) annotations() ([]leveled, error) {
 	var all []leveled
 	for _, line := range c.onIndex {

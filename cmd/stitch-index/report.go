@@ -44,7 +44,7 @@ type child struct {
 	Notes        []string  `json:"notes,omitempty"`
 }
 
-// report gives the results.
+// report returns the results.
 func (c *config) report(to destination, sources []string, r *index.Result) output.Report {
 	at := to.String()
 	doc := document{
@@ -117,7 +117,7 @@ func (c *config) children(r *index.Result) []child {
 	return all
 }
 
-// files gives the files that flags ask for beside the results.
+// files returns the files that flags ask for beside the results.
 func (c *config) files(d document) map[string][]byte {
 	files := map[string][]byte{}
 	if c.artifacts != "" {

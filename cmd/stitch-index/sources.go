@@ -18,7 +18,7 @@ import (
 
 const stdin = "-"
 
-// sources gives what the arguments and the files of sources name.
+// sources returns what the arguments and the files of sources name.
 func (c *config) sources(env *command.Env) ([]index.Source, error) {
 	repo, err := c.given()
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *config) checker(repo registry.Repository) (sourceCheck, error) {
 	return k, nil
 }
 
-// stamp gives what --made-for says.
+// stamp returns what --made-for says.
 func (c *config) stamp() (map[string]string, error) {
 	made := map[string]string{}
 	for _, line := range c.madeFor {
@@ -151,7 +151,7 @@ func (k sourceCheck) source(s *index.Source, file string) error {
 		Hint("if it is meant to be in this image, allow its repository: --allow-repository %s", ref.Repository)
 }
 
-// madeList gives the result source-list.
+// madeList returns the result source-list.
 func (c *config) madeList(sources []string) string {
 	made, _ := c.stamp() // it was read before
 	b, _ := json.Marshal(struct {

@@ -17,7 +17,7 @@ type destination struct {
 	tags   []string
 }
 
-// String gives what results name the index by, without a tag.
+// String returns what results name the index by, without a tag.
 func (d destination) String() string {
 	if d.layout != "" {
 		return layout.Name{Path: d.layout}.String()
@@ -25,7 +25,7 @@ func (d destination) String() string {
 	return d.repo.String()
 }
 
-// destination gives where the index goes.
+// destination returns where the index goes.
 func (c *config) destination() (d destination, err error) {
 	if c.output == "" {
 		d.repo, d.tags, err = c.target()
@@ -53,7 +53,7 @@ func (c *config) destination() (d destination, err error) {
 	return d, err
 }
 
-// target gives the repository and the tags of an index that is pushed.
+// target returns the repository and the tags of an index that is pushed.
 func (c *config) target() (repo registry.Repository, tags []string, err error) {
 	if c.image == "" {
 		if repo, ok, err := c.named(); ok || err != nil {
@@ -73,7 +73,7 @@ func (c *config) target() (repo registry.Repository, tags []string, err error) {
 	return repo, tags, err
 }
 
-// repository gives what --image says.
+// repository returns what --image says.
 func (c *config) repository() (repo registry.Repository, tag string, err error) {
 	ref, err := registry.ParseName(c.image)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *config) repository() (repo registry.Repository, tag string, err error) 
 	return ref.Repository, ref.Tag, nil
 }
 
-// allTags gives the tags of the flags after the first one, each once.
+// allTags returns the tags of the flags after the first one, each once.
 // A tag may be written with its repository, as docker/metadata-action gives
 // them; then that has to be repo, if there is one.
 func (c *config) allTags(first string, repo registry.Repository) (tags []string, err error) {
@@ -124,7 +124,7 @@ func fullTag(s string) (registry.Reference, error) {
 	return ref, nil
 }
 
-// named gives the repository of the first tag that names one.
+// named returns the repository of the first tag that names one.
 func (c *config) named() (repo registry.Repository, ok bool, err error) {
 	for _, t := range c.tags {
 		if strings.ContainsAny(t, "/:") {
@@ -135,7 +135,7 @@ func (c *config) named() (repo registry.Repository, ok bool, err error) {
 	return repo, false, nil
 }
 
-// given gives the repository that the flags name; zero if they name none.
+// given returns the repository that the flags name; zero if they name none.
 func (c *config) given() (repo registry.Repository, err error) {
 	if c.image != "" {
 		repo, _, err = c.repository()

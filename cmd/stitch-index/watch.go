@@ -118,7 +118,7 @@ func (w *watcher) lines() []string {
 	return lines
 }
 
-// rate gives "copied 120 of 412 MB, 41.3 MB/s".
+// rate returns "copied 120 of 412 MB, 41.3 MB/s".
 func rate(what string, n, of int64, took time.Duration) string {
 	s := fmt.Sprintf("%s %s of %s", what, text.Bytes(min(n, of)), text.Bytes(of))
 	if n >= of {

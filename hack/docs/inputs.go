@@ -47,7 +47,7 @@ var componentDefaults = map[string]string{
 	"detect-arch child-pipeline":  "polyarch-build.yml",
 }
 
-// inputs gives the flags that are inputs, those that several programs share
+// inputs returns the flags that are inputs, those that several programs share
 // once. A shared flag keeps each description, and has no default if they differ.
 func inputs(helps []*help) []input {
 	var all []input
@@ -69,7 +69,7 @@ func inputs(helps []*help) []input {
 	return all
 }
 
-// githubInputs gives the inputs of an action.
+// githubInputs returns the inputs of an action.
 func githubInputs(helps []*help) []input {
 	return slices.DeleteFunc(inputs(helps), func(in input) bool { return slices.Contains(gitlabInputs, in.Name) })
 }
@@ -127,7 +127,7 @@ func childVariable(flag string) string {
 	return "POLYARCH_CHILD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// componentValue gives the value of a job's variable. GitLab refuses a truth value there, and
+// componentValue returns the value of a job's variable. GitLab refuses a truth value there, and
 // takes one for text if there is something beside it: the script takes the blank away again.
 func componentValue(in input) string {
 	if in.Name == "child-script" { // a script: what its $ mean is the shell's to say
@@ -267,7 +267,7 @@ var blocks = map[string]block{
 	},
 }
 
-// described gives a description as a folded text, which needs no quotes.
+// described returns a description as a folded text, which needs no quotes.
 func described(text string) []string {
 	out := []string{"  description: >-"}
 	line := ""

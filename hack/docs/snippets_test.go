@@ -168,7 +168,7 @@ func (c *checker) workflow(jobs map[string]snippetJob, text string) {
 	}
 }
 
-// ours gives the path in this repository that uses: names.
+// ours returns the path in this repository that uses: names.
 func ours(uses string) (path string, ok bool) {
 	rest, ok := strings.CutPrefix(uses, "polyarch/polyarch")
 	path, _, versioned := strings.Cut(rest, "@")

@@ -91,7 +91,7 @@ func outputs(helps []*help, in string) (out []string) {
 	return out
 }
 
-// params gives the flags that a Task offers, described as the flags are: what
+// params returns the flags that a Task offers, described as the flags are: what
 // a list of theirs takes, an array does too.
 func params(helps []*help) []input {
 	var all []input

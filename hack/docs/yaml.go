@@ -51,7 +51,7 @@ func rewriteYAML(doc string, from sources) (string, error) {
 	return doc, failed
 }
 
-// without gives h less the flag or result of this name, or the flags under the
+// without returns h less the flag or result of this name, or the flags under the
 // heading of this name.
 func (h *help) without(name string) *help {
 	return &help{
@@ -62,7 +62,7 @@ func (h *help) without(name string) *help {
 	}
 }
 
-// with gives h and the flag of this name that whole has.
+// with returns h and the flag of this name that whole has.
 func (h *help) with(whole *help, name string) *help {
 	more := *h
 	for _, f := range whole.Flags {

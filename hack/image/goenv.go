@@ -29,7 +29,7 @@ func Compile(dir, pkg, ldflags string, p platform.Platform) ([]byte, error) {
 	return os.ReadFile(program)
 }
 
-// goEnv gives the environment in which `go build` compiles a static program
+// goEnv returns the environment in which `go build` compiles a static program
 // for p, whatever the user's own settings are.
 func goEnv(p platform.Platform) []string {
 	env := []string{"CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=" + p.OS, "GOARCH=" + p.Arch}

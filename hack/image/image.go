@@ -34,7 +34,7 @@ type Image struct {
 	Files    []File
 	Config   v1.Config
 
-	// SBOM gives an in-toto statement about the image of that digest; nil for none.
+	// SBOM returns an in-toto statement about the image of that digest; nil for none.
 	SBOM func(v1.Hash) ([]byte, error)
 }
 

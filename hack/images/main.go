@@ -65,7 +65,7 @@ func run(args []string, getenv func(string) string) error {
 	}.Write(layout)
 }
 
-// certificates gives Mozilla's roots, pinned by go.mod: those of this machine
+// certificates returns Mozilla's roots, pinned by go.mod: those of this machine
 // would make the digest depend on it.
 func certificates() []byte {
 	var b bytes.Buffer

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// keepOwner gives f the owner of the file it replaces. Somebody who may write
+// keepOwner returns f the owner of the file it replaces. Somebody who may write
 // the file without owning it cannot do that, and keeps the content instead.
 func keepOwner(f *os.File, info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)

@@ -51,7 +51,7 @@ func bazel() Builder {
 	}
 }
 
-// outputOf gives where a label's file is below bazel-bin.
+// outputOf returns where a label's file is below bazel-bin.
 func outputOf(label string) (string, error) {
 	rest, ok := strings.CutPrefix(label, "//")
 	if !ok && !strings.HasPrefix(label, ":") || rest == "" && ok {
@@ -81,7 +81,7 @@ func putAside(built, aside string) (Pushed, error) {
 	if !info.IsDir() {
 		image, err := tarball.ImageFromPath(built, nil)
 		if err != nil {
-			return Pushed{}, fmt.Errorf("%s is no image as docker save writes it: %w", filepath.Base(built), err)
+			return Pushed{}, fmt.Errorf("%s is not an image archive as docker save writes it: %w", filepath.Base(built), err)
 		}
 		return Pushed{Layout: aside}, to.AppendImage(image)
 	}

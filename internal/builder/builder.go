@@ -145,7 +145,7 @@ func builders() []Builder {
 	}
 }
 
-// Names gives the names of all builders.
+// Names returns the names of all builders.
 func Names() []string {
 	var names []string
 	for _, b := range builders() {
@@ -225,7 +225,7 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 	return legs, nil
 }
 
-// lacks gives an option that r names and b has not, or "".
+// lacks returns an option that r names and b has not, or "".
 func (b Builder) lacks(r Request) Option {
 	given := map[Option]bool{
 		Dockerfile: r.Dockerfile != "", Target: r.Target != "", BuildArg: len(r.BuildArgs) > 0, Label: len(r.Labels) > 0, Secret: len(r.Secrets) > 0,

@@ -210,7 +210,7 @@ func TestCommandsFollowTheMachine(t *testing.T) {
 	}
 }
 
-// recorded gives what a tool printed or wrote when it was run.
+// recorded returns what a tool printed or wrote when it was run.
 func recorded(t *testing.T) map[string]string {
 	t.Helper()
 	a, err := txtar.ParseFile(filepath.Join("testdata", "recorded.txtar"))
@@ -346,9 +346,9 @@ func TestWhatBuildersRefuse(t *testing.T) {
 		"no label":                 {"bazel", func(r *Request) {}, `flag --target: bazel needs the label of an image in this workspace, and "" is none`},
 		"another repository":       {"bazel", func(r *Request) { r.Target = "@other//:image" }, `flag --target: bazel needs the label of an image in this workspace, and "@other//:image" is none`},
 		"no target for a platform": {"bazel", func(r *Request) { r.Target = "//:image" }, "flag --platform-target: bazel needs a target for linux/amd64"},
-		"Cloud Build to loopback":  {"gcb", func(r *Request) {}, "building with gcb: Cloud Build pushes to registries that speak TLS, and 127.0.0.1:5000/app is to be reached over plain HTTP"},
+		"Cloud Build to loopback":  {"gcb", func(r *Request) {}, "building with gcb: Cloud Build pushes to registries that speak TLS, and 127.0.0.1:5000/app is reached over plain HTTP"},
 		"a file Cloud Build does not see": {"gcb", func(r *Request) { r.PlainHTTP, r.Dockerfile = false, "/other/Dockerfile" },
-			"flag --dockerfile: Cloud Build sees the context alone, and /other/Dockerfile is outside of it"},
+			"flag --dockerfile: Cloud Build sees only the context, and /other/Dockerfile is outside of it"},
 		"a tag that grows too long": {"docker", func(r *Request) { r.Tag = strings.Repeat("x", 120) }, "naming the build for linux/amd64: its tag " + strings.Repeat("x", 120) + "_linux_amd64 is longer than 128 characters"},
 	} {
 		b, err := Lookup(c.builder)

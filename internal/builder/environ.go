@@ -22,7 +22,7 @@ var (
 	cacheVariables = []string{"ACTIONS_RUNTIME_TOKEN", "ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL", "ACTIONS_CACHE_SERVICE_V2"}
 )
 
-// Environ gives what the commands of b see of the environment.
+// Environ returns what the commands of b see of the environment.
 func (b Builder) Environ(environ []string, r Request) []string {
 	given := r.named()
 	if b.cacheClient && slices.ContainsFunc(append(slices.Clone(r.CacheFrom), r.CacheTo...), isGitHubCache) {
@@ -46,7 +46,7 @@ func isGitHubCache(cache string) bool {
 	return slices.Contains(strings.Split(cache, ","), "type=gha")
 }
 
-// secretFiles gives the files of secrets to a builder without mounts for them:
+// secretFiles returns the files of secrets to a builder without mounts for them:
 // NPM_TOKEN_FILE names the file of id=npm-token.
 func (r Request) secretFiles() []string {
 	var env []string
@@ -67,7 +67,7 @@ func (r Request) secretFiles() []string {
 	return env
 }
 
-// variableName gives id as a variable is written.
+// variableName returns id as a variable is written.
 func variableName(id string) string {
 	return strings.Map(func(c rune) rune {
 		switch {
@@ -80,7 +80,7 @@ func variableName(id string) string {
 	}, id)
 }
 
-// named gives the variables that the user names, in secrets and arguments.
+// named returns the variables that the user names, in secrets and arguments.
 func (r Request) named() []string {
 	var names []string
 	for _, s := range r.Secrets {

@@ -172,13 +172,13 @@ func (b Builder) unstarted(h Host, e *StepError) error {
 	case errors.Is(e.Err, fs.ErrPermission):
 		return exit.Failf("starting %s: it may not be executed", program).Hint("chmod +x %s", program)
 	case strings.Contains(e.Err.Error(), "exec format error"):
-		return exit.Failf("starting %s: it is no program of this machine, and no script whose first line names an interpreter", program).
+		return exit.Failf("starting %s: it is not a program for this machine, nor a script whose first line names an interpreter", program).
 			Hint("begin a script with #!/bin/sh, or write sh %s", program)
 	}
 	return exit.Failf("starting %s: %w", program, e)
 }
 
-// find gives the last line that has one of the words, shortened.
+// find returns the last line that has one of the words, shortened.
 func find(tail []string, words []string) string {
 	for i := len(tail) - 1; i >= max(0, len(tail)-saidLast); i-- {
 		lower := strings.ToLower(tail[i])

@@ -17,7 +17,7 @@ func each(flag string, values []string) []string {
 	return words
 }
 
-// dockerfileFlags gives the flags that docker, buildx and buildah share.
+// dockerfileFlags returns the flags that docker, buildx and buildah share.
 func (r Request) dockerfileFlags(file string) []string {
 	var words []string
 	if r.Dockerfile != "" {
@@ -41,7 +41,7 @@ func (l Leg) cache(caches []string) []string {
 	return own
 }
 
-// annotations gives those of the leg's platform.
+// annotations returns those of the leg's platform.
 func (l Leg) annotations(r Request) []string {
 	var own []string
 	for _, a := range r.Annotations {

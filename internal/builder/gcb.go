@@ -32,7 +32,7 @@ func gcb() Builder {
 		login: "gcloud auth login; the build's service account has to be allowed to push to ",
 		plan: func(r Request, leg Leg) (Build, error) {
 			if r.PlainHTTP {
-				return Build{}, exit.Usagef("building with gcb: Cloud Build pushes to registries that speak TLS, and %s is to be reached over plain HTTP", r.Image)
+				return Build{}, exit.Usagef("building with gcb: Cloud Build pushes to registries that speak TLS, and %s is reached over plain HTTP", r.Image)
 			}
 			config, err := cloudBuild(r, leg)
 			if err != nil {
@@ -60,7 +60,7 @@ func cloudBuild(r Request, leg Leg) ([]byte, error) {
 	if r.Dockerfile != "" {
 		rel, err := filepath.Rel(r.Context, r.Dockerfile)
 		if err != nil || !filepath.IsLocal(rel) {
-			return nil, exit.Usagef("flag --dockerfile: Cloud Build sees the context alone, and %s is outside of it", r.Dockerfile)
+			return nil, exit.Usagef("flag --dockerfile: Cloud Build sees only the context, and %s is outside of it", r.Dockerfile)
 		}
 		file = filepath.ToSlash(rel)
 	}

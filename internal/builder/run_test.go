@@ -238,7 +238,7 @@ func TestACommandThatDoesNotStart(t *testing.T) {
 		"./build.sh":           {"it was not found", "the command runs in the folder " + dir},
 		"./locked":             {"it may not be executed", "chmod +x ./locked"},
 		"./no-interpreter":     {"the interpreter that its first line names was not found", "install it"},
-		"./no-script":          {"it is no program of this machine, and no script whose first line names an interpreter", "begin a script with #!/bin/sh, or write sh ./no-script"},
+		"./no-script":          {"it is not a program for this machine, nor a script whose first line names an interpreter", "begin a script with #!/bin/sh, or write sh ./no-script"},
 	} {
 		r := script(t, "amd64", "")
 		r.Context, r.Command = dir, []string{command}

@@ -13,7 +13,7 @@ import (
 // adds words.
 type Words []string
 
-// String gives the words separated by commas.
+// String returns the words separated by commas.
 func (w *Words) String() string { return strings.Join(*w, ",") }
 
 // Repeatable marks a list.
@@ -42,7 +42,7 @@ func SplitWords(s string) ([]string, error) {
 // naming the flag again adds lines. Blank lines do not count.
 type Lines []string
 
-// String gives the texts on a line each.
+// String returns the texts on a line each.
 func (l *Lines) String() string { return strings.Join(*l, "\n") }
 
 // Repeatable marks a list.

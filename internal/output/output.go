@@ -108,7 +108,7 @@ func (o *Options) Write(r Report, w World) error {
 	names := map[string]string{} // as flags write them, by what they name
 	put := func(path string, b []byte) error {
 		if other, ok := names[same(path)]; ok {
-			return exit.Usagef("writing %s: two outputs are to be written to this file%s", path, aka(path, other))
+			return exit.Usagef("writing %s: two outputs would be written to this file%s", path, aka(path, other))
 		}
 		names[same(path)] = path
 		files[path] = b

@@ -49,7 +49,7 @@ func (t *tekton) Check(specs []Spec, _ World) error {
 			return exit.Usagef("flag --result: %s is not a list", name).Hint("write --result %s=%s", name, path)
 		}
 		if other := paths[same(path)]; other != "" {
-			return exit.Usagef("flag --result: %s and %s are to be written to the same file, %s", other, name, path)
+			return exit.Usagef("flag --result: %s and %s would be written to the same file, %s", other, name, path)
 		}
 		paths[same(path)] = name
 	}

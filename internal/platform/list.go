@@ -49,10 +49,10 @@ func words(s string) ([]string, error) {
 	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }), nil
 }
 
-// String gives the platforms separated by commas.
+// String returns the platforms separated by commas.
 func (l List) String() string { return strings.Join(l.Strings(), ",") }
 
-// Strings gives each platform as a string.
+// Strings returns each platform as a string.
 func (l List) Strings() []string {
 	s := make([]string, len(l))
 	for i, p := range l {
@@ -84,15 +84,15 @@ func (l List) Contains(p Platform) bool {
 	return ok
 }
 
-// Union gives the platforms that are in l or in m.
+// Union returns the platforms that are in l or in m.
 func (l List) Union(m List) List { return NewList(slices.Concat(l, m)...) }
 
-// Intersect gives the platforms that are in l and in m.
+// Intersect returns the platforms that are in l and in m.
 func (l List) Intersect(m List) List {
 	return slices.DeleteFunc(slices.Clone(l), func(p Platform) bool { return !m.Contains(p) })
 }
 
-// Nodes gives the platforms as node labels can state them.
+// Nodes returns the platforms as node labels can state them.
 func (l List) Nodes() List {
 	ps := make([]Platform, len(l))
 	for i, p := range l {
@@ -101,7 +101,7 @@ func (l List) Nodes() List {
 	return NewList(ps...)
 }
 
-// Arches gives the architectures, sorted, each once.
+// Arches returns the architectures, sorted, each once.
 func (l List) Arches() []string {
 	var as []string
 	for _, p := range l {

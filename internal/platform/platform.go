@@ -6,14 +6,14 @@ import (
 )
 
 // A Platform is what an image is built for and what a node runs. Parse and
-// FromConfig give it in normalised form, so that == compares platforms.
+// FromConfig return it in normalised form, so that == compares platforms.
 type Platform struct {
 	OS      string // "linux", "windows", …; never empty
 	Arch    string // "amd64", "arm64", "arm", …; never empty
 	Variant string // "v7", "v3", … or empty
 }
 
-// String gives os/arch or os/arch/variant.
+// String returns os/arch or os/arch/variant.
 func (p Platform) String() string {
 	if p.Variant == "" {
 		return p.OS + "/" + p.Arch
@@ -21,11 +21,11 @@ func (p Platform) String() string {
 	return p.OS + "/" + p.Arch + "/" + p.Variant
 }
 
-// Slug gives the platform in a form that fits into an image tag, a file name
+// Slug returns the platform in a form that fits into an image tag, a file name
 // or a job name: linux_arm_v7. It is the suffix of a per-platform tag.
 func (p Platform) Slug() string { return strings.ReplaceAll(p.String(), "/", "_") }
 
-// Node gives the platform as a node's labels can state it: there is a label
+// Node returns the platform as a node's labels can state it: there is a label
 // for the operating system and one for the architecture, none for the variant.
 func (p Platform) Node() Platform { return Platform{OS: p.OS, Arch: p.Arch} }
 
@@ -88,14 +88,14 @@ func Parse(s string) (Platform, error) {
 	return p, nil
 }
 
-// FromConfig gives the platform that an image's config, a descriptor or a
+// FromConfig returns the platform that an image's config, a descriptor or a
 // node's labels state in separate fields. Names that polyarch does not know
 // are kept as they are: what exists may be newer than this program. Fields
 // that are empty or hold a slash, a blank or a control character are an error.
 func FromConfig(os, arch, variant string) (Platform, error) {
 	for _, f := range []string{os, arch, variant} {
 		if strings.ContainsFunc(f, func(r rune) bool { return r <= ' ' || r == '/' || r == ',' || r == 0x7f || r >= 0x80 }) {
-			return Platform{}, fmt.Errorf("reading platform: %q is no name of an operating system, architecture or variant", f)
+			return Platform{}, fmt.Errorf("reading platform: %q is not an operating system, architecture or variant", f)
 		}
 	}
 	if os == "" || arch == "" {

@@ -15,7 +15,7 @@ import (
 	"github.com/polyarch/polyarch/internal/text"
 )
 
-// Terminal gives how wide w is if it is a terminal that can move its cursor,
+// Terminal returns how wide w is if it is a terminal that can move its cursor,
 // or 0. getenv reads the environment.
 func Terminal(w io.Writer, getenv func(string) string) int {
 	f, ok := w.(*os.File)

@@ -69,7 +69,7 @@ func Table(rows [][]string) string {
 	return b.String()
 }
 
-// Count gives "1 node", "2 nodes".
+// Count returns "1 node", "2 nodes".
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -77,7 +77,7 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Nearest gives the known word that s was most likely meant to be, or "" if
+// Nearest returns the known word that s was most likely meant to be, or "" if
 // none is near.
 func Nearest(s string, known []string) string {
 	best, nearest := 1+max(1, len(s)/3), ""

@@ -51,7 +51,7 @@ func Run(ctx context.Context, measure string, argv []string) (Cost, error) {
 	return c, nil
 }
 
-// Median gives the median of a figure of some runs.
+// Median returns the median of a figure of some runs.
 func Median[R any, T cmp.Ordered](runs []R, figure func(R) T) T {
 	var all []T
 	for _, r := range runs {

@@ -225,7 +225,7 @@ func (p *project) read(t *testing.T, dir, path string) string {
 	return string(b)
 }
 
-// index gives the digest and the platforms of an index as its registry has it.
+// index returns the digest and the platforms of an index as its registry has it.
 func index(t *testing.T, ref string) (digest string, platforms []string) {
 	t.Helper()
 	r, err := name.ParseReference(ref)

@@ -50,7 +50,7 @@ func newNetwork() (*thread, error) {
 	return t, nil
 }
 
-// connectNode gives node n, whose first process is pid, its end of a cable to the bridge.
+// connectNode returns node n, whose first process is pid, its end of a cable to the bridge.
 func (t *thread) connectNode(n, pid int) error {
 	inside := "nsenter --net=/proc/" + strconv.Itoa(pid) + "/ns/net "
 	cable := "node" + strconv.Itoa(n)

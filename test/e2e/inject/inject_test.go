@@ -30,7 +30,7 @@ func program(t *testing.T) string {
 	return path
 }
 
-// run gives what a command prints on standard output; it must succeed.
+// run returns what a command prints on standard output; it must succeed.
 func run(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	out, errs, err := try(stdin, name, args...)
@@ -76,7 +76,7 @@ type template struct {
 	}
 }
 
-// pinned gives OS and architectures of the first term, "linux amd64,arm64", or "".
+// pinned returns OS and architectures of the first term, "linux amd64,arm64", or "".
 func (o object) pinned() string {
 	var words []string
 	for _, term := range o.Spec.Template.Spec.Affinity.NodeAffinity.Required.NodeSelectorTerms {

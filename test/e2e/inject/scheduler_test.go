@@ -124,7 +124,7 @@ func TestTheSchedulerHeedsTheLaw(t *testing.T) {
 	}
 }
 
-// podOn gives a Pod with the wish's rules that could only run on one node.
+// podOn returns a Pod with the wish's rules that could only run on one node.
 func podOn(w wish, node string) string {
 	rules := w.rules
 	if s, ok := strings.CutPrefix(rules, "nodeSelector: {"); ok {

@@ -53,7 +53,7 @@ func (b *bench) withKo() map[string]any {
 	}
 }
 
-// setParams gives a run's params these values; a value of nil takes the param out.
+// setParams returns a run's params these values; a value of nil takes the param out.
 func setParams(run map[string]any, values map[string]any) error {
 	given, _, err := unstructured.NestedSlice(run, "spec", "params")
 	if err != nil {

@@ -38,7 +38,7 @@ func Pause(arch string) Program {
 	return Program{Name: "pause", Module: "pause", Package: ".", Arch: arch}
 }
 
-// TektonConfig gives the folder of Tekton Pipelines' own configuration, which is in its module, and
+// TektonConfig returns the folder of Tekton Pipelines' own configuration, which is in its module, and
 // its version.
 func TektonConfig(ctx context.Context) (dir, version string, err error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}} {{.Version}}", "github.com/tektoncd/pipeline")

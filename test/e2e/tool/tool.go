@@ -30,7 +30,7 @@ type Program struct {
 	LDFlags string // for the linker, beside -s -w; "{version}" stands for the version
 }
 
-// Build gives the path of p's executable, building it first if no earlier run has. The test fails
+// Build returns the path of p's executable, building it first if no earlier run has. The test fails
 // if it cannot be built.
 func Build(t testing.TB, p Program) string {
 	t.Helper()
@@ -41,7 +41,7 @@ func Build(t testing.TB, p Program) string {
 	return path
 }
 
-// Build gives the path of the executable
+// Build returns the path of the executable
 //
 //	CACHE/polyarch/NAME-VERSION-HASH/NAME
 //
