@@ -27,11 +27,14 @@ var layers = map[string][]string{
 	"internal/imagetest":  {"internal/platform"}, // for tests alone
 	"internal/progress":   {"internal/text"},
 	// images
-	"internal/registry": {"internal/exit", "internal/retry", "internal/text"},
-	"internal/program":  {"internal/platform"},
-	"internal/layout":   {"internal/exit"},
-	"internal/image":    {"internal/exit", "internal/platform", "internal/registry"},
-	"internal/index":    {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/program", "internal/registry", "internal/text"},
+	"internal/registry":       {"internal/exit", "internal/retry", "internal/text"},
+	"internal/program":        {"internal/platform", "internal/program/loader", "internal/program/object", "internal/program/rootfs"},
+	"internal/program/loader": {"internal/program/object", "internal/program/rootfs"},
+	"internal/program/object": {"internal/platform"},
+	"internal/program/rootfs": {"internal/program/object"},
+	"internal/layout":         {"internal/exit"},
+	"internal/image":          {"internal/exit", "internal/platform", "internal/registry"},
+	"internal/index":          {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/program", "internal/program/rootfs", "internal/registry", "internal/text"},
 	// building
 	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},
 	"internal/artifacts": {"internal/exit", "internal/platform", "internal/text"},

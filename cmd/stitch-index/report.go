@@ -34,9 +34,10 @@ type child struct {
 	Size      int64             `json:"size"` // of the manifest, in bytes
 	MediaType string            `json:"mediaType"`
 	Source    string            `json:"source"`
-	Layers    int64             `json:"layers"`          // the bytes of all layers, as they are stored; 0 if they were not read
-	Built     float64           `json:"built,omitempty"` // how many seconds the build took, if this run built it
-	Verified  bool              `json:"verified"`        // programs were found and are for the platform
+	Layers    int64             `json:"layers"`            // the bytes of all layers, as they are stored; 0 if they were not read
+	Built     float64           `json:"built,omitempty"`   // how many seconds the build took, if this run built it
+	Verified  bool              `json:"verified"`          // it will start: that was proved
+	Verdict   string            `json:"verdict,omitempty"` // "starts", "wrong" or "not verified"
 	Programs  []index.Program   `json:"programs,omitempty"`
 	Blobs     index.Transfer    `json:"blobs"`
 
@@ -105,7 +106,7 @@ func (c *config) children(r *index.Result) []child {
 			one.Layers += l.Size
 		}
 		if v := i.Verification; v != nil {
-			one.Verified, one.Programs = len(v.Programs) > 0, v.Programs
+			one.Verified, one.Verdict, one.Programs = v.Proved(), string(v.Verdict), v.Programs
 			one.Notes = append(slices.Clone(one.Notes), v.Notes...)
 		}
 		one.Blobs = i.Transfer

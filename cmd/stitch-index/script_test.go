@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 
 // Each script has a registry of its own at $REGISTRY. The command
 //
-//	image REF PLATFORM [docker] [program=ARCH] [text=TEXT] [digest=NAME]
+//	image REF PLATFORM [docker] [program=ARCH|script|none] [text=TEXT] [digest=NAME]
 //
 // pushes an image there that starts /app, a program for ARCH or a script, and
 // sets the variable NAME to its digest. The command
@@ -68,7 +68,14 @@ func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("unknown word %q", a)
 		}
 	}
+	starts := arch != "none"
+	if !starts {
+		arch = "script"
+	}
 	spec := imagetest.App(args[1], arch, text)
+	if !starts {
+		spec.Entrypoint = nil
+	}
 	spec.Docker = docker
 	d, err := spec.Push(args[0])
 	ts.Check(err)

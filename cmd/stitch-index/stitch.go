@@ -6,6 +6,7 @@ import (
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // stitch makes an index of sources that are pushed already, and writes the
@@ -39,9 +40,14 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 	}
 	for _, i := range r.Images {
 		if i.Verification != nil {
-			for _, n := range i.Verification.Notes {
-				env.Log.Infof("note: %s: not verified: %s", i.Source.Ref, n)
+			prefix := ""
+			if !i.Verification.Proved() {
+				prefix = "not verified: "
 			}
+			for _, n := range i.Verification.Notes {
+				env.Log.Infof("note: %s: %s%s", i.Source.Ref, prefix, n)
+			}
+			env.Log.Debugf("verifying %s: %s of layers read", i.Source.Ref, text.Bytes(i.Verification.Read))
 		}
 	}
 	return env.Write(c.report(to, sourceList(sources), r))

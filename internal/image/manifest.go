@@ -133,6 +133,7 @@ type Config struct {
 		Cmd        words
 		Env        words
 		WorkingDir string
+		User       string
 	} `json:"config"`
 
 	Stored []byte `json:"-"`

@@ -18,8 +18,8 @@ var elfMachines = map[string]struct {
 	"s390x": {22, 64, true}, "loong64": {258, 64, false}, "sparc64": {43, 64, true},
 }
 
-// ELF returns the header of a program for one of Go's architectures, followed by
-// some text. Flags are e_flags.
+// ELF returns a program for one of Go's architectures that a kernel loads: a
+// header, one segment, and some text in it. Flags are e_flags.
 func ELF(arch string, flags uint32) string {
 	m, ok := elfMachines[arch]
 	if !ok {
@@ -34,12 +34,38 @@ func ELF(arch string, flags uint32) string {
 	}
 	order.PutUint16(h[16:], 2)
 	order.PutUint16(h[18:], m.machine)
+	text := strings.Repeat("program for "+arch+"\n", 8)
+	var segment []byte
+	const load, readExecute, address, align = 1, 5, 0x10000, 0x1000
 	if m.bits == 64 {
+		order.PutUint64(h[24:], address)
+		order.PutUint64(h[32:], 64)
 		order.PutUint32(h[48:], flags)
+		order.PutUint16(h[52:], 64)
+		order.PutUint16(h[54:], 56)
+		order.PutUint16(h[56:], 1)
+		segment = make([]byte, 56)
+		size := uint64(64 + 56 + len(text))
+		order.PutUint32(segment[4:], readExecute)
+		for at, v := range map[int]uint64{16: address, 24: address, 32: size, 40: size, 48: align} {
+			order.PutUint64(segment[at:], v)
+		}
 	} else {
+		h = h[:52]
+		order.PutUint32(h[24:], address)
+		order.PutUint32(h[28:], 52)
 		order.PutUint32(h[36:], flags)
+		order.PutUint16(h[40:], 52)
+		order.PutUint16(h[42:], 32)
+		order.PutUint16(h[44:], 1)
+		segment = make([]byte, 32)
+		size := uint32(52 + 32 + len(text))
+		for at, v := range map[int]uint32{8: address, 12: address, 16: size, 20: size, 24: readExecute, 28: align} {
+			order.PutUint32(segment[at:], v)
+		}
 	}
-	return string(h) + strings.Repeat("program for "+arch+"\n", 8)
+	order.PutUint32(segment, load)
+	return string(h) + string(segment) + text
 }
 
 // PE returns the header of a Windows program for that machine.

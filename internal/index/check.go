@@ -71,7 +71,7 @@ func check(readings []reading) ([]*child, error) {
 			}
 		}
 	}
-	if err := misfits(children); err != nil {
+	if err := unfit(children); err != nil {
 		return nil, err
 	}
 	return children, nil

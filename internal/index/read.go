@@ -29,7 +29,8 @@ type found struct {
 	listed       *v1.Descriptor // as the index that it comes from has it; nil if it comes from none
 	config       *image.Config  // nil if nothing needed it
 	attestations []Attestation
-	verification *Verification // nil if it was not verified
+	verification *Verification // nil if it was not verified, or is yet to be
+	unverified   *subject      // to be verified when its layers have passed by
 	blobs        []*blob       // that the target was asked for
 }
 
@@ -37,7 +38,7 @@ type found struct {
 // the target is asked while the reading goes on.
 type reader struct {
 	client   *registry.Client
-	verify   Verify
+	verifier *verifier
 	budget   *image.Budget
 	transfer *transfer
 	meter    *Meter
@@ -163,14 +164,20 @@ func (r *reader) attestations(ctx context.Context, from *image.Reader, f *found)
 func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim *platform.Platform) error {
 	g, ctx := errgroup.WithContext(ctx)
 	config := *f.manifest.Config
-	if !r.transfer.to.holds(f.in.repository()) {
+	asked := make(chan bool)
+	if r.transfer.to.holds(f.in.repository()) {
+		close(asked)
+	} else {
 		g.Go(func() (err error) {
 			f.blobs, err = r.transfer.ask(ctx, f.in, append(slices.Clone(f.manifest.Layers), config), &config.Digest)
+			if err == nil {
+				close(asked)
+			}
 			return err
 		})
 	}
 	// A Windows image's os.version is in its config.
-	if claim != nil && claim.OS != "windows" && r.verify == VerifyOff {
+	if claim != nil && claim.OS != "windows" && r.verifier.mode == VerifyOff {
 		return g.Wait()
 	}
 	read := make(chan bool)
@@ -183,9 +190,9 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 		}
 		return err
 	})
-	if r.verify != VerifyOff {
+	if r.verifier.mode != VerifyOff {
 		g.Go(func() (err error) {
-			f.verification, err = r.verify.inspect(ctx, subject{
+			of := subject{
 				ref:    f.source.Ref,
 				layers: f.manifest.Layers,
 				config: func(ctx context.Context) (*image.Config, error) {
@@ -197,7 +204,17 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 					}
 				},
 				open: f.in.open,
-			})
+			}
+			select {
+			case <-asked:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			if r.transfer.tap(f.blobs, f.manifest.Layers, r.verifier) {
+				f.unverified = &of
+				return nil
+			}
+			f.verification, err = r.verifier.inspect(ctx, of)
 			return err
 		})
 	}

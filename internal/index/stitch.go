@@ -84,7 +84,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 		}
 	}()
 	notes := &notes{}
-	r := &reader{client: j.Client, verify: j.Verify, budget: &image.Budget{}, transfer: t, meter: j.Meter, note: notes.add}
+	r := &reader{client: j.Client, verifier: newVerifier(j.Verify), budget: &image.Budget{}, transfer: t, meter: j.Meter, note: notes.add}
 
 	readings, old, err := r.read(ctx, j)
 	if err != nil {
@@ -103,7 +103,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 		return nil, err
 	}
 	j.Meter.settle(ordered(children))
-	if err := t.send(ctx, children); err != nil {
+	if err := t.send(ctx, children, r.verifier.rest); err != nil {
 		return nil, err
 	}
 	if j.Referrers {

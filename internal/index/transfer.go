@@ -54,9 +54,10 @@ type blob struct {
 	asked sync.Once
 	up    upload // nil: the target has it
 	err   error
-	text  []byte // its content, if that was read
-	row   *Row   // that it counts in; nil if nobody looks
-	early *early // nil: it is opened when it is sent
+	text  []byte    // its content, if that was read
+	row   *Row      // that it counts in; nil if nobody looks
+	early *early    // nil: it is opened when it is sent
+	tap   *verifier // looks into it while it is sent; nil: nobody does
 }
 
 // An early blob is being opened while the target is asked whether it has it.
@@ -137,10 +138,26 @@ func (t *transfer) openEarly(b *blob) {
 	}()
 }
 
+// tap has a verifier look into those layers that are to be sent, and reports
+// whether there are any.
+func (t *transfer) tap(blobs []*blob, layers []v1.Descriptor, v *verifier) (any bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, b := range blobs {
+		if b.up != nil && slices.ContainsFunc(layers, func(d v1.Descriptor) bool { return d.Digest == b.d.Digest }) {
+			b.tap, any = v, true
+		}
+	}
+	return any
+}
+
 // send brings the blobs of children, then their manifests, to where they are
-// missing.
-func (t *transfer) send(ctx context.Context, children []*child) error {
+// missing. Between the two it verifies the images whose layers have passed by.
+func (t *transfer) send(ctx context.Context, children []*child, verify func(context.Context, []*child) error) error {
 	if err := t.sendBlobs(ctx, t.assign(children)); err != nil {
+		return err
+	}
+	if err := verify(ctx, children); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -230,6 +247,9 @@ func (b *blob) open(ctx context.Context) (r io.ReadCloser, err error) {
 		b.early, r, err = nil, o.r, o.err
 	default:
 		r, err = b.from.open(ctx, b.d)
+	}
+	if err == nil && b.tap != nil {
+		r = b.tap.tap(ctx, b.d, r)
 	}
 	if err == nil && b.row != nil {
 		r = &metered{r, b.row}

@@ -1,0 +1,26 @@
+// Package programs holds the verdicts of internal/program against execution:
+// root file systems made of Debian packages for eight architectures, right ones
+// and ones broken by rule, each judged and each run.
+package programs
+
+// A source is a release of Debian for an architecture.
+type source struct {
+	suite, debian string   // "bookworm", "armhf"
+	platform      string   // "linux/arm/v7"
+	packages      []string // beyond the common ones
+}
+
+// common are the packages of every root file system.
+var common = []string{"bash", "coreutils", "curl", "dash", "grep", "libc-bin", "libstdc++6", "perl-base", "sed"}
+
+// sources are the root file systems that cases start from.
+var sources = []source{
+	{"bookworm", "amd64", "linux/amd64", nil},
+	{"bookworm", "arm64", "linux/arm64", nil},
+	{"bookworm", "armhf", "linux/arm/v7", nil},
+	{"bookworm", "armel", "linux/arm/v5", nil},
+	{"bookworm", "i386", "linux/386", nil},
+	{"bookworm", "ppc64el", "linux/ppc64le", nil},
+	{"trixie", "riscv64", "linux/riscv64", nil},
+	{"bookworm", "s390x", "linux/s390x", nil},
+}
