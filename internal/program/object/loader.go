@@ -51,9 +51,10 @@ func (d *Dynamic) loader(c *Content) {
 			dirs = append(dirs, path.Clean(string(rest[:end])))
 			rest = rest[end+1:]
 		}
-		if len(dirs) >= 2 && strings.Contains(dirs[0], "lib") {
+		// What stands before the list in one of its copies may look like a part of
+		// its first folder: the longest list is the whole one.
+		if len(dirs) >= 2 && strings.Contains(dirs[0], "lib") && len(dirs) > len(d.SystemDirs) {
 			d.SystemDirs = dirs
-			return
 		}
 	}
 }
