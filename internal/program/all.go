@@ -105,7 +105,7 @@ func crossToolchain(p string) bool {
 	return false
 }
 
-// triplet gives the architecture of a name like aarch64-linux-gnu.
+// triplet returns the architecture of a name like aarch64-linux-gnu.
 func triplet(part string) string {
 	for _, suffix := range []string{"-linux-gnu", "-linux-musl", "-unknown-linux-", "-linux-android", "-none-", "-w64-mingw32", "-pc-windows-", "-apple-darwin", "-unknown-none"} {
 		if before, _, ok := strings.Cut(part, suffix); ok && before != "" && !strings.Contains(before, ".") {

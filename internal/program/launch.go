@@ -86,7 +86,7 @@ func unfollowed(name string, argv []string) result {
 	return result{}
 }
 
-// command drops a launcher's options and gives the command.
+// command drops a launcher's options and returns the command.
 func (l launcher) command(args []string) (rest []string, ok bool) {
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "-" {
 		a := args[0]

@@ -20,7 +20,7 @@ var words = regexp.MustCompile(`(?i)^(` + strings.Join([]string{
 
 var anySystem = regexp.MustCompile(`(?i)(linux|darwin|mac|osx|win|freebsd|openbsd|netbsd|sunos|solaris|aix|android|x86|x64|amd64|ia32|i[3-6]86|aarch|arm|ppc|powerpc|s390|riscv|loong|mips|sparc)`)
 
-// places gives the names that stand for all files that are the same one for
+// places returns the names that stand for all files that are the same one for
 // several platforms: the path with the platform's words taken out. A path that
 // names no platform stands for itself alone.
 func places(p string) []string {
@@ -57,7 +57,7 @@ func places(p string) []string {
 	return out
 }
 
-// neutral takes the platform's words out of a name, or gives nothing where it
+// neutral takes the platform's words out of a name, or returns nothing where it
 // has none.
 func neutral(name string) string {
 	if !anySystem.MatchString(name) {

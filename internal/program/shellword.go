@@ -61,7 +61,7 @@ func plainParam(p *syntax.ParamExp) bool {
 	return p.Param != nil && !p.Excl && !p.Length && !p.Width && p.Index == nil && p.Slice == nil && p.Repl == nil && p.Names == 0 && p.Exp == nil && len(p.Modifiers) == 0
 }
 
-// expand gives a word's value; quoted reports whether it stays one word
+// expand returns a word's value; quoted reports whether it stays one word
 // whatever is in it.
 func (s *shellRun) expand(parts []syntax.WordPart, quotes bool) (value string, quoted, ok bool) {
 	var b strings.Builder
@@ -151,7 +151,7 @@ func unescapeQuoted(v string) string {
 	return b.String()
 }
 
-// param gives the value of $NAME, and of ${NAME:-WORD}, ${NAME#WORD},
+// param returns the value of $NAME, and of ${NAME:-WORD}, ${NAME#WORD},
 // ${NAME:FROM:COUNT} where the words are plain.
 func (s *shellRun) param(p *syntax.ParamExp) (string, bool) {
 	if p.Param == nil || p.Excl || p.Length || p.Width || p.Index != nil || p.Repl != nil || p.Names != 0 || len(p.Modifiers) > 0 {

@@ -80,7 +80,7 @@ func isRoot(user string) bool {
 	return name == "" || name == "root" || name == "0"
 }
 
-// environment gives the variables of an image. PATH has a default: that of
+// environment returns the variables of an image. PATH has a default: that of
 // containerd and Docker.
 func environment(list []string) map[string]string {
 	env := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -290,7 +290,7 @@ func (w *walk) say(err error) result {
 	return doubt("%s", err)
 }
 
-// shellName gives the name by which a shell is called, or nothing.
+// shellName returns the name by which a shell is called, or nothing.
 func shellName(argv0 string) string {
 	switch base := path.Base(strings.TrimPrefix(argv0, "-")); base {
 	case "sh", "bash", "ash", "dash", "ksh", "mksh", "rbash":

@@ -33,7 +33,7 @@ func (w *walk) runWindows(argv []string, st state) (all result) {
 	return all
 }
 
-// windowsCommand gives the command that cmd is to run, or none where argv
+// windowsCommand returns the command that cmd is to run, or none where argv
 // starts no other. It is not ok where what is started is not known.
 func windowsCommand(argv []string) ([]string, bool) {
 	name := strings.TrimSuffix(strings.ToLower(path.Base(strings.ReplaceAll(argv[0], `\`, "/"))), ".exe")

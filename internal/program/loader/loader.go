@@ -164,7 +164,7 @@ func lookup(err error, f rootfs.Found, need string) error {
 	return &Wrong{File: f, Need: need, Cause: err.Error()}
 }
 
-// Name gives a file and its layer, for messages.
+// Name returns a file and its layer, for messages.
 func Name(v *rootfs.View, f rootfs.Found) string {
 	return fmt.Sprintf("/%s of layer %d", f.Path, v.Total()-f.Layer)
 }

@@ -164,7 +164,7 @@ var muslArchs = map[string]string{
 	"amd64": "x86_64", "386": "i386", "arm64": "aarch64", "ppc64le": "powerpc64le", "riscv64": "riscv64", "s390x": "s390x", "loong64": "loongarch64",
 }
 
-// system gives the folders that are searched last: those of
+// system returns the folders that are searched last: those of
 // /etc/ld-musl-ARCH.path, beside the loader's folder, or the default ones.
 func (m *muslProcess) system() (string, error) {
 	const standard = "/lib:/usr/local/lib:/usr/lib"

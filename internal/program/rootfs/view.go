@@ -179,7 +179,7 @@ func (v *View) child(in spot, name string) (Found, spot, error) {
 	return top, next, ErrBelow
 }
 
-// hard gives the file that a hard link is another name of: in the same layer,
+// hard returns the file that a hard link is another name of: in the same layer,
 // or in one below.
 func (v *View) hard(f Found) (Found, error) {
 	for range 8 {

@@ -72,7 +72,7 @@ func TestVerdictsAgainstExecution(t *testing.T) {
 	judge(t, all)
 }
 
-// judge gives the verdict on every case, runs it, and compares.
+// judge returns the verdict on every case, runs it, and compares.
 func judge(t *testing.T, all []testCase) {
 	work := t.TempDir()
 	queue := make(chan int)
