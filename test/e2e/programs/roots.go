@@ -1,6 +1,3 @@
-// Package programs holds the verdicts of internal/program against execution:
-// root file systems made of Debian packages for eight architectures, right ones
-// and ones broken by rule, each judged and each run.
 package programs
 
 // A source is a release of Debian for an architecture.
