@@ -39,6 +39,20 @@ install_system() {
   fi
 }
 
+# install_pip NAME VERSION: a program of PyPI, in an environment of its own.
+install_pip() {
+  local dir=$cache/$1-$2
+  if [ ! -x "$dir/bin/$1" ]; then
+    install_system python3
+    python3 -c 'import ensurepip' 2> /dev/null || install_system no-venv:python3-venv
+    echo "install-tools: installing $1 $2" >&2
+    rm -rf "$dir"
+    python3 -m venv "$dir" >&2
+    "$dir/bin/pip" install --quiet --disable-pip-version-check "$1==$2" >&2
+  fi
+  echo "$dir/bin/$1"
+}
+
 tool() {
   local path
   case $1 in
@@ -47,6 +61,7 @@ tool() {
   govulncheck) path=$(install_go "$1" v1.9.0 golang.org/x/vuln/cmd/govulncheck) ;;
   actionlint) path=$(install_go "$1" v1.7.12 github.com/rhysd/actionlint/cmd/actionlint) ;;
   gotestsum) path=$(install_go "$1" v1.13.0 gotest.tools/gotestsum) ;;
+  zizmor) path=$(install_pip "$1" 1.32.0) ;;
   shellcheck | yamllint) install_system "$1"; path=$(command -v "$1") ;;
   gcc) install_system gcc gcc:libc6-dev; path=$(command -v gcc) ;;
   *) echo "install-tools: there is no tool $1" >&2; exit 1 ;;
@@ -54,5 +69,5 @@ tool() {
   echo "${1^^}=$path"
 }
 
-[ $# -gt 0 ] || set -- staticcheck deadcode govulncheck actionlint shellcheck yamllint
+[ $# -gt 0 ] || set -- staticcheck deadcode govulncheck actionlint zizmor shellcheck yamllint
 for name in "$@"; do tool "$name"; done

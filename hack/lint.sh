@@ -60,6 +60,8 @@ check "deadcode with tests" silent "$DEADCODE" -test ./...
 check actionlint "$ACTIONLINT"
 check "workflows in documents" go run ./hack/docs -workflows "$scratch"
 check "actionlint in documents" "$ACTIONLINT" "$scratch"/*.yml
+check zizmor "$ZIZMOR" --quiet --offline --no-progress --config .github/zizmor.yml .github action.yml actions
+check "zizmor in documents" "$ZIZMOR" --quiet --offline --no-progress --config .github/zizmor.yml "$scratch"/*.yml
 check shellcheck "$SHELLCHECK" "${scripts[@]}"
 check yamllint "$YAMLLINT" --strict "${yaml_files[@]}"
 

@@ -224,3 +224,46 @@ func (c *checker) component(name string, inputs map[string]yaml.Node) {
 	}
 	has(c, path+".yml", "input", inputs, spec.Spec.Inputs)
 }
+
+// The inputs of docker/build-push-action v7.3.0 (action.yml) and of docker/github-builder v1.17.0 (build.yml):
+// docs/github.md says of each what it is here, or why not.
+var theirInputs = map[string][]string{
+	"docker/build-push-action, input by input": {
+		"add-hosts", "allow", "annotations", "attests", "build-args", "build-contexts", "builder", "cache-from", "cache-to", "call", "cgroup-parent",
+		"context", "file", "labels", "load", "network", "no-cache", "no-cache-filters", "outputs", "platforms", "provenance", "pull", "push", "sbom",
+		"secrets", "secret-envs", "secret-files", "shm-size", "ssh", "tags", "target", "ulimit", "github-token",
+	},
+	"docker/github-builder, `build.yml`, input by input": {
+		"runner", "distribute", "fail-fast", "job-name-prefix", "setup-qemu", "artifact-name", "artifact-upload", "artifact-retention-days", "annotations",
+		"build-args", "cache", "cache-scope", "cache-mode", "context", "file", "labels", "output", "platforms", "push", "sbom", "shm-size", "sign", "target",
+		"ulimit", "registry-identities", "set-meta-annotations", "set-meta-labels", "meta-images", "meta-tags", "meta-labels", "meta-annotations",
+		"meta-flavor", "registry-auths", "github-token",
+	},
+}
+
+func TestEveryInputOfOthersIsExplained(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "github.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for heading, inputs := range theirInputs {
+		_, table, ok := strings.Cut(string(text), heading)
+		if !ok {
+			t.Errorf("docs/github.md has no table for %s", heading)
+		}
+		_, table, _ = strings.Cut(table, "|---|---|\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		said := ""
+		for line := range strings.Lines(table) {
+			there, here, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+			if strings.Trim(here, " |\n") != "" {
+				said += there
+			}
+		}
+		for _, name := range inputs {
+			if !strings.Contains(said, "`"+name+"`") {
+				t.Errorf("docs/github.md says nothing of %s's %s", heading, name)
+			}
+		}
+	}
+}
