@@ -23,7 +23,7 @@ func (p *project) gitlab(t *testing.T, kubeconfig string) outcome {
 		}
 	}
 	client := filepath.Join(tool.Npm(t), "node_modules", "gitlab-ci-local", "dist", "index.js")
-	return p.run(t, nil, "node", client, "--force-shell-executor", "--shell-isolation", "--variable", "KUBECONFIG="+kubeconfig, "--variable", "KEEP="+p.keep)
+	return p.run(t, nil, "node", client, "--force-shell-executor", "--shell-isolation", "--variable", "KUBECONFIG="+kubeconfig, "--variable", "KEEP="+p.keep, "--variable", "CURL_CA_BUNDLE="+shared.authority)
 }
 
 func TestGitLabWholeFlow(t *testing.T) {

@@ -49,7 +49,7 @@ func (c *TwoArch) installResolvers(ctx context.Context, logf func(string, ...any
 	if err != nil {
 		return err
 	}
-	program, err := tool.Tekton("resolvers").Build(ctx, logf)
+	program, err := tool.TektonResolvers.Build(ctx, logf)
 	if err != nil {
 		return err
 	}

@@ -27,11 +27,15 @@ const (
 )
 
 // Tekton is one of the programs of Tekton Pipelines: "controller", "webhook", "entrypoint", "nop",
-// "workingdirinit", "sidecarlogresults" or "resolvers".
+// "workingdirinit" or "sidecarlogresults".
 func Tekton(command string) Program {
 	const pipeline = "github.com/tektoncd/pipeline"
 	return Program{Name: "tekton-" + command, Module: "hyperkube", Package: pipeline + "/cmd/" + command, Version: pipeline}
 }
+
+// TektonResolvers are Tekton's remote resolvers, of the version of Tekton: a module
+// of their own, since they need more than all the rest.
+var TektonResolvers = Program{Name: "tekton-resolvers", Module: "resolvers", Package: "github.com/tektoncd/pipeline/cmd/resolvers", Version: "github.com/tektoncd/pipeline"}
 
 // Pause is the first process of every pod, for the architecture given.
 func Pause(arch string) Program {

@@ -128,7 +128,11 @@ after:
 		}
 	}
 	client := filepath.Join(tool.Npm(t), "node_modules", "gitlab-ci-local", "dist", "index.js")
-	got := w.run(t, dir, []string{"XDG_CACHE_HOME=" + t.TempDir()}, "node", client, "--force-shell-executor", "--shell-isolation")
+	argv := []string{client, "--force-shell-executor", "--shell-isolation", "--variable", "XDG_CACHE_HOME=" + t.TempDir()}
+	for _, v := range w.trusting() {
+		argv = append(argv, "--variable", v)
+	}
+	got := w.run(t, dir, nil, "node", argv...)
 	want := "RESULT linux/amd64,linux/arm64 " + version + "-linux_amd64 detect-arch " + version + " ("
 	if got.code != 0 || !strings.Contains(got.out, want) {
 		t.Errorf("exit code %d, want %q:\n%s", got.code, want, got.out)
