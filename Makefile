@@ -76,7 +76,7 @@ images: bin/images ## build our own images into bin/layouts, an OCI layout each
 
 .PHONY: push
 push: bin/images ## build our own images, push them and the Tekton bundle to IMAGE_REPO
-	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) --digest-file bin/$$b.digest -- bin/images $$b; done
+	@for b in $(BINARIES); do bin/stitch-index --image $(IMAGE_REPO)/$$b --tag $(VERSION) --platform $(IMAGE_PLATFORMS) --result image-digest=bin/$$b.digest -- bin/images $$b; done
 	@go run ./hack/bundle --push $(IMAGE_REPO)/catalog:$(VERSION) --digest-file bin/catalog.digest
 
 .PHONY: bin/images
