@@ -12,6 +12,7 @@ type ahead struct {
 	open func(int) (io.ReadCloser, error)
 	ch   []chan opened
 	last int
+	most int // how many are open that nobody has asked for yet
 }
 
 type opened struct {
@@ -21,11 +22,11 @@ type opened struct {
 
 // openAhead asks for the first layers that nobody has read yet.
 func (v *verifier) openAhead(ctx context.Context, of subject, layers []v1.Descriptor) *ahead {
-	a := &ahead{ch: make([]chan opened, len(layers)), last: -1}
+	a := &ahead{ch: make([]chan opened, len(layers)), last: -1, most: of.ahead}
 	a.open = func(n int) (io.ReadCloser, error) { return of.open(ctx, layers[n]) }
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for n := range min(aheadLayers, len(layers)) {
+	for n := range min(of.ahead, len(layers)) {
 		if _, known := v.layers[layers[n].Digest]; known || encrypted(layers[n]) != "" {
 			break
 		}
@@ -48,7 +49,7 @@ func (a *ahead) next(n int) (io.ReadCloser, error) {
 	if a.ch[n] == nil {
 		a.start(n)
 	}
-	if next := max(a.last, n) + 1; next < len(a.ch) && next <= n+aheadLayers && a.ch[next] == nil {
+	if next := max(a.last, n) + 1; next < len(a.ch) && next < n+a.most && a.ch[next] == nil {
 		a.start(next)
 	}
 	o := <-a.ch[n]

@@ -203,7 +203,8 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 						return nil, context.Cause(ctx)
 					}
 				},
-				open: f.in.open,
+				open:  f.in.open,
+				ahead: layersAhead(f.in),
 			}
 			select {
 			case <-asked:
@@ -219,4 +220,12 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 		})
 	}
 	return g.Wait()
+}
+
+// layersAhead returns how many layers of a store to ask for at once.
+func layersAhead(in store) int {
+	if in.near() {
+		return 1
+	}
+	return aheadLayers
 }

@@ -16,6 +16,7 @@ type store interface {
 	image.Store
 	open(context.Context, v1.Descriptor) (io.ReadCloser, error)
 	repository() registry.Repository // zero for a layout
+	near() bool                      // asking in advance costs more than it saves
 }
 
 // A remote is a repository of a registry.
@@ -30,6 +31,8 @@ func (r remote) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error
 }
 
 func (r remote) repository() registry.Repository { return r.Repo }
+
+func (r remote) near() bool { return r.Client.Near(r.Repo) }
 
 // A local is an OCI layout on disk.
 type local struct{ *layout.Layout }
@@ -46,6 +49,8 @@ func (l local) open(_ context.Context, d v1.Descriptor) (io.ReadCloser, error) {
 }
 
 func (local) repository() registry.Repository { return registry.Repository{} }
+
+func (local) near() bool { return true }
 
 // resolve finds what a reference names.
 func resolve(ctx context.Context, c *registry.Client, ref string) (store, *registry.Manifest, error) {

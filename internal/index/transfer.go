@@ -122,7 +122,7 @@ func (t *transfer) blob(from store, d v1.Descriptor, isConfig bool) *blob {
 // openEarly asks a source for a blob that its target probably lacks, because
 // it is another registry.
 func (t *transfer) openEarly(b *blob) {
-	if b.from.repository() == (registry.Repository{}) || !t.to.far(b.from.repository()) || t.early == earlyStreams {
+	if b.from.near() || !t.to.far(b.from.repository()) || t.early == earlyStreams {
 		return
 	}
 	t.early++
