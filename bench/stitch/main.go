@@ -43,6 +43,11 @@ func main() {
 var delays = []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond}
 
 func bench(ctx context.Context, runs int, only, peers string) error {
+	if peers != "" {
+		contenders = slices.DeleteFunc(contenders, func(c contender) bool {
+			return !slices.ContainsFunc(strings.Split(peers, ","), func(word string) bool { return strings.Contains(c.name, word) })
+		})
+	}
 	dir, err := os.MkdirTemp("", "polyarch-bench-")
 	if err != nil {
 		return err
@@ -63,11 +68,6 @@ func bench(ctx context.Context, runs int, only, peers string) error {
 		defer registries[i].stop()
 	}
 	b := &benchmark{programs: programs, dir: dir, from: registries[0], to: registries[1], runs: runs}
-	if peers != "" {
-		contenders = slices.DeleteFunc(contenders, func(c contender) bool {
-			return !slices.ContainsFunc(strings.Split(peers, ","), func(word string) bool { return strings.Contains(c.name, word) })
-		})
-	}
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
@@ -93,6 +93,9 @@ func build(ctx context.Context, dir string) (map[string]string, error) {
 	}
 	programs["measure"], programs["floor"] = measure, filepath.Join(dir, "floor")
 	for _, p := range []tool.Program{tool.Distribution, tool.Crane, tool.Oras, tool.Regctl, tool.ManifestTool, tool.Buildx} {
+		if p.Name != tool.Distribution.Name && !slices.ContainsFunc(contenders, func(c contender) bool { return c.program == p.Name }) {
+			continue
+		}
 		path, err := p.Build(ctx, logf)
 		if err != nil {
 			return nil, err

@@ -75,9 +75,9 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	life, cancel := context.WithCancel(ctx)
+	run, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := &transfer{to: to, life: life, blobs: map[v1.Hash]*blob{}}
+	t := &transfer{to: to, run: run, blobs: map[v1.Hash]*blob{}}
 	defer func() {
 		if err != nil {
 			t.abandon(ctx)

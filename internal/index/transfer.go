@@ -38,8 +38,8 @@ type Transfer struct {
 // A transfer brings blobs and manifests to a target that lacks them. It is
 // asked about blobs while the sources are read, and sends them afterwards.
 type transfer struct {
-	to   target
-	life context.Context // of the run: for what outlasts the step that begins it
+	to  target
+	run context.Context // of the run: for what outlasts the step that begins it
 
 	mu    sync.Mutex
 	blobs map[v1.Hash]*blob
@@ -126,7 +126,7 @@ func (t *transfer) openEarly(b *blob) {
 		return
 	}
 	t.early++
-	ctx, cancel := context.WithCancel(t.life)
+	ctx, cancel := context.WithCancel(t.run)
 	b.early = &early{make(chan opened, 1), cancel}
 	go func() {
 		rc, err := b.from.open(ctx, b.d)
