@@ -24,7 +24,7 @@ func (p *project) act(t *testing.T, kubeconfig string, args ...string) outcome {
 		t.Fatal(err)
 	}
 	argv := []string{
-		"push", "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--env", "ARTIFACTS=" + store, "--env", "KEEP=" + p.keep, "--env", "CURL_CA_BUNDLE=" + shared.authority,
+		"push", "-P", "ubuntu-24.04=-self-hosted", "--env", "ARTIFACTS=" + store, "--env", "KEEP=" + p.keep, "--env", "CURL_CA_BUNDLE=" + shared.authority,
 		"--env", "RUNNER_TOOL_CACHE=" + t.TempDir(),
 		"--local-repository", "polyarch/polyarch@v1=" + repository(),
 		"--local-repository", "actions/upload-artifact@v4=" + filepath.Join(stand, "upload-artifact"),

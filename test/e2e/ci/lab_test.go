@@ -146,6 +146,9 @@ func mixed(t *testing.T) *cluster.ControlPlane {
 // A project is a git repository of somebody who uses polyarch: the sample in hello/, and files.
 type project struct {
 	dir, home, keep string // keep: for what a job leaves, since its workspace may be a copy
+
+	serves []string // flags of act for its cache; without them it has none
+	path   string   // a folder with a program for the jobs
 }
 
 func newProject(t *testing.T, origin string, files map[string]string) *project {
@@ -189,7 +192,7 @@ func (p *project) run(t *testing.T, env []string, program string, args ...string
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.home, "LANG=C.UTF-8", "CURL_CA_BUNDLE=" + shared.authority, "CGO_ENABLED=0", "GOFLAGS=-mod=mod"}, goCaches(t)...)
+	cmd.Env = append([]string{"PATH=" + strings.TrimPrefix(p.path+":"+os.Getenv("PATH"), ":"), "HOME=" + p.home, "LANG=C.UTF-8", "CURL_CA_BUNDLE=" + shared.authority, "CGO_ENABLED=0", "GOFLAGS=-mod=mod"}, goCaches(t)...)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
