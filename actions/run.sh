@@ -4,14 +4,14 @@
 #   POLYARCH_FLAG_DRY_RUN=true   becomes --dry-run=true; an empty value is left out
 #   POLYARCH_WORDS, _FILES       arguments
 #   POLYARCH_COMMAND             a bash script for after --
-#   POLYARCH_DOCKER_CONFIG       a Docker config.json, for the program and the builders it starts
+#   POLYARCH_PROGRAM_PATH        where the program is; without it, install.sh puts it somewhere
 #
 # A value is one word whatever it holds: nothing here is evaluated.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 program=$1
-path=$("$here/install.sh" "$program")
+path=${POLYARCH_PROGRAM_PATH:-$("$here/install.sh" "$program")}
 
 # writing is what the step is for, unless it only looks
 # shellcheck disable=SC2034 # it is used below, by its name
@@ -47,18 +47,4 @@ for file in $(sed -e 's/[[:space:]]*$//' -e 's/^[[:space:]]*//' <<< "${POLYARCH_
 unset IFS
 
 [ -z "${POLYARCH_COMMAND:-}" ] || words+=(-- bash -euo pipefail -c "$POLYARCH_COMMAND")
-# The runner empties its folder for temporary files after the job.
-config=${POLYARCH_DOCKER_CONFIG:-}
-if [ -z "$config" ] && [ -n "${GITHUB_TOKEN:-}" ] && [ ! -e "${DOCKER_CONFIG:-$HOME/.docker}/config.json" ]; then
-  config=$(printf '%s:%s' "${GITHUB_ACTOR:-github}" "$GITHUB_TOKEN" | base64 | tr -d '\n')
-  config='{"auths":{"ghcr.io":{"auth":"'$config'"}}}'
-fi
-if [ -n "$config" ]; then
-  DOCKER_CONFIG=$(umask 077 && mktemp -d "${RUNNER_TEMP:-/tmp}/polyarch-docker.XXXXXX")
-  REGISTRY_AUTH_FILE=$DOCKER_CONFIG/config.json # buildah and podman know it by this name
-  export DOCKER_CONFIG REGISTRY_AUTH_FILE
-  (umask 077 && printf '%s\n' "$config" > "$REGISTRY_AUTH_FILE")
-fi
-unset POLYARCH_DOCKER_CONFIG
-
 exec "${words[@]}"

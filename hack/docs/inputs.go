@@ -19,14 +19,15 @@ type input struct {
 
 // notInputs are the flags that no pipeline's form offers, and why.
 var notInputs = map[string]string{
-	"json":    "a step has outputs, its log is for people",
-	"result":  "the step sets all results",
-	"github":  "the action says it",
-	"dotenv":  "the component says it",
-	"quiet":   "a log is folded, and kept for the day it is needed",
-	"version": "the input of this name says which release to run",
-	"help":    "it is in the documents",
-	"install": "Tasks do it where they need it",
+	"json":       "a step has outputs, its log is for people",
+	"result":     "the step sets all results",
+	"github":     "the action says it",
+	"dotenv":     "the component says it",
+	"quiet":      "a log is folded, and kept for the day it is needed",
+	"version":    "the input of this name says which release to run",
+	"help":       "it is in the documents",
+	"completion": "it is for shells",
+	"install":    "Tasks do it where they need it",
 }
 
 // gitlabInputs are the flags that are inputs of GitLab's components alone: a
@@ -172,30 +173,21 @@ var blocks = map[string]block{
 		}
 		return out
 	},
-	// env of the step that runs the program
-	"action-env": func(h []*help) (out []string) {
-		for _, in := range githubInputs(h) {
-			out = append(out, fmt.Sprintf("%s: ${{ inputs.%s }}", variable(in.Name), in.Name))
-		}
-		return out
-	},
-	// outputs of a GitHub action; the id of a program's step is the program's name.
-	// Of a result that several have, the last step that ran counts.
+	// outputs of a GitHub action. Of a result that several programs have, the last
+	// one that ran counts.
 	"action-outputs": func(h []*help) (out []string) {
 		var names []string
-		from, text := map[string][]string{}, map[string]string{}
+		text := map[string]string{}
 		for _, p := range slices.Backward(h) {
 			for _, r := range slices.Backward(p.Results) {
-				if from[r.Name] == nil {
+				if _, ok := text[r.Name]; !ok {
 					names, text[r.Name] = append(names, r.Name), r.Description
 				}
-				from[r.Name] = append(from[r.Name], "steps."+p.Name+".outputs."+r.Name)
 			}
 		}
 		for _, n := range slices.Backward(names) {
 			out = append(out, n+":")
 			out = append(out, described(text[n])...)
-			out = append(out, "  value: ${{ "+strings.Join(from[n], " || ")+" }}")
 		}
 		return out
 	},

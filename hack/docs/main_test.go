@@ -45,7 +45,7 @@ func TestRewriteYAML(t *testing.T) {
 		}, Results: []output.Spec{{Name: "count", Description: "how many there are"}}}, nil
 	}}
 	doc := "inputs:\n"
-	for _, kind := range []string{"action-inputs", "component-inputs", "action-env", "component-variables", "action-outputs"} {
+	for _, kind := range []string{"action-inputs", "component-inputs", "component-variables", "action-outputs"} {
 		doc += "  # " + kind + ": one -mode -Looks two -jobs -color\n  old: 1\n  # end\n"
 	}
 	for _, kind := range []string{"task-params", "task-args", "task-results", "task-outputs", "step-outputs"} {
@@ -92,12 +92,6 @@ func TestRewriteYAML(t *testing.T) {
     options: ['a', 'b']
     default: 'a'
   # end
-  # action-env: one -mode -Looks two -jobs -color
-  POLYARCH_FLAG_JOBS: ${{ inputs.jobs }}
-  POLYARCH_FLAG_DRY_RUN: ${{ inputs.dry-run }}
-  POLYARCH_FLAG_TAG: ${{ inputs.tag }}
-  POLYARCH_FLAG_MODE: ${{ inputs.mode }}
-  # end
   # component-variables: one -mode -Looks two -jobs -color
   POLYARCH_FLAG_JOBS: "$[[ inputs.jobs ]]"
   POLYARCH_FLAG_DRY_RUN: " $[[ inputs.dry-run ]]"
@@ -108,7 +102,6 @@ func TestRewriteYAML(t *testing.T) {
   count:
     description: >-
       how many there are
-    value: ${{ steps.two.outputs.count || steps.one.outputs.count }}
   # end
   # task-params: one -mode -Looks -tag two -jobs -color -dry-run
   - name: jobs

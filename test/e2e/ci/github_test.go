@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,17 +19,33 @@ import (
 // fetched.
 func (p *project) act(t *testing.T, kubeconfig string, args ...string) outcome {
 	t.Helper()
+	return p.actFor(t, "push", "v1", kubeconfig, args...)
+}
+
+// actFor is act for an event, where polyarch is known by one reference.
+func (p *project) actFor(t *testing.T, event, ref, kubeconfig string, args ...string) outcome {
+	t.Helper()
 	store := filepath.Join(t.TempDir(), "artifacts")
+	if err := os.Mkdir(store, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	argv := []string{
+		event, "-P", "ubuntu-24.04=-self-hosted", "--env", "ARTIFACTS=" + store, "--env", "KEEP=" + p.keep,
+		"--env", "RUNNER_TOOL_CACHE=" + t.TempDir(),
+		"--local-repository", "polyarch/polyarch@" + ref + "=" + published(t, ref),
+	}
 	stand, err := filepath.Abs("testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
-	argv := []string{
-		"push", "-P", "ubuntu-24.04=-self-hosted", "--env", "ARTIFACTS=" + store, "--env", "KEEP=" + p.keep, "--env", "CURL_CA_BUNDLE=" + shared.authority,
-		"--env", "RUNNER_TOOL_CACHE=" + t.TempDir(),
-		"--local-repository", "polyarch/polyarch@v1=" + repository(),
-		"--local-repository", "actions/upload-artifact@v4=" + filepath.Join(stand, "upload-artifact"),
-		"--local-repository", "actions/download-artifact@v4=" + filepath.Join(stand, "download-artifact"),
+	if argv = append(argv, p.serves...); p.serves == nil {
+		argv = append(argv, "--no-cache-server")
+	}
+	for _, action := range thirdParty(t) {
+		name, _, _ := strings.Cut(action, "@")
+		if folder := filepath.Join(stand, filepath.Base(name)); exists(folder) {
+			argv = append(argv, "--local-repository", action+"="+folder)
+		}
 	}
 	text := ""
 	if kubeconfig != "" {
@@ -40,6 +57,54 @@ func (p *project) act(t *testing.T, kubeconfig string, args ...string) outcome {
 		argv = append(argv, "-s", "KUBECONFIG")
 	}
 	return p.run(t, []string{"KUBECONFIG=" + text, "XDG_CACHE_HOME=" + p.home + "/cache"}, tool.Build(t, tool.Act), append(argv, args...)...)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// self is the repository itself, at its own commit, as GitHub's runners resolve it in a called workflow
+// (actions/runner 2.336, ActionManager.ResolveSelfRepositoryReferences). act does not know it.
+var self = regexp.MustCompile(`(uses: )\$(/\S+)`)
+
+// published is this repository as those see it who call it by a reference: "$/" is written out as the
+// runner resolves it.
+func published(t *testing.T, ref string) string {
+	t.Helper()
+	to := t.TempDir()
+	for _, dir := range []string{".github/workflows", "actions", "cmd", "internal"} {
+		if err := os.CopyFS(filepath.Join(to, dir), os.DirFS(filepath.Join(repository(), dir))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"action.yml", "go.mod", "go.sum", ".github/workflows/build-multi-arch.yml"} {
+		b, err := os.ReadFile(filepath.Join(repository(), file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = self.ReplaceAll(b, []byte("${1}polyarch/polyarch${2}@"+ref))
+		if err := os.WriteFile(filepath.Join(to, file), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// thirdParty gives the actions of others that our workflows and the projects of these tests use, OWNER/NAME@REF.
+func thirdParty(t *testing.T) []string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(repository(), ".github/workflows/build-multi-arch.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"actions/upload-artifact@v7", "actions/download-artifact@v8"}
+	for _, m := range regexp.MustCompile(`uses: ([a-z]+/[a-z-]+@[0-9a-f]{40}) # v`).FindAllStringSubmatch(string(b), -1) {
+		if !slices.Contains(all, m[1]) {
+			all = append(all, m[1])
+		}
+	}
+	return all
 }
 
 // printed gives the JSON documents that steps printed after "RESULT ".
@@ -81,7 +146,7 @@ jobs:
     needs: image
     runs-on: ubuntu-24.04
     steps:
-      - uses: actions/download-artifact@v4
+      - uses: actions/download-artifact@v8
         with: {name: '${{ needs.image.outputs.manifests }}', path: manifests}
       - shell: bash
         env:
@@ -123,7 +188,7 @@ jobs:
   image:
     runs-on: ubuntu-24.04
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v7
       - shell: bash
         env: {TEXT: '${{ secrets.KUBECONFIG }}'}
         run: printf '%s\n' "$TEXT" > "$RUNNER_TEMP/kubeconfig"
@@ -206,7 +271,7 @@ jobs:
   image:
     runs-on: ubuntu-24.04
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v7
       - shell: bash
         env: {TEXT: '${{ secrets.KUBECONFIG }}'}
         run: printf '%s\n' "$TEXT" > kubeconfig
