@@ -258,7 +258,11 @@ func (w *walk) binary(f rootfs.Found, st state) ([]rootfs.Found, result) {
 	env := loader.Env{LibraryPath: st.env["LD_LIBRARY_PATH"], Preload: st.env["LD_PRELOAD"], BindNow: st.env["LD_BIND_NOW"] != "", WorkingDir: st.cwd, Root: w.root}
 	loads, err := loader.Check(w.view, f, env)
 	for _, l := range loads {
-		r = r.and(w.level(l))
+		one := w.level(l)
+		if d := l.File.ELF.Dynamic; l.Path != f.Path && d != nil && d.Soname != "libc.so.6" && !d.IsGlibcLoader() && !d.IsMuslLoader() {
+			one = one.maybe() // libraries choose code for newer processors when they run
+		}
+		r = r.and(one)
 	}
 	return loads, r.and(w.say(err))
 }

@@ -192,10 +192,8 @@ func (g *glibcProcess) open(p string, by *loaded, name string) (f rootfs.Found, 
 		return fatal("is empty")
 	case e == nil:
 		return fatal("is no ELF file")
-	case e.Class != want.Class:
+	case e.Class != want.Class, e.Data != want.Data:
 		return f, false, nil
-	case e.Data != want.Data:
-		return fatal("is %s", f.File.Machine)
 	case e.ABI != 0 && e.ABI != 3:
 		return f, false, doubt("%s is marked for another system", Name(g.v, f))
 	case !sameMachine(e, want):
@@ -222,7 +220,7 @@ const executable = 2 // ET_EXEC
 // calling conventions under one number.
 func sameMachine(a, b *object.ELF) bool {
 	m, n := a.Machine, b.Machine
-	const i486, i386, ppc64, riscv = 6, 3, 21, 243
+	const i486, i386, ppc64, riscv, arm = 6, 3, 21, 243, 40
 	if m == i486 {
 		m = i386
 	}
@@ -234,6 +232,10 @@ func sameMachine(a, b *object.ELF) bool {
 		return false
 	case m == ppc64:
 		return a.Flags&3 == b.Flags&3 || a.Flags&3 == 0 || b.Flags&3 == 0
+	case m == arm:
+		const soft, hard = 0x200, 0x400 // EF_ARM_ABI_FLOAT_…
+		x, y := a.Flags&(soft|hard), b.Flags&(soft|hard)
+		return x == y || x == 0 || y == 0
 	case m == riscv:
 		const abi = 0xe // EF_RISCV_FLOAT_ABI, EF_RISCV_RVE
 		return a.Flags&abi == b.Flags&abi

@@ -73,6 +73,11 @@ func (l *Layer) add(p string, e *Entry) (implied int) {
 		delete(l.plain, h)
 		l.entries[p] = e
 	}
+	return l.imply(p)
+}
+
+// imply makes folders of what a path is in.
+func (l *Layer) imply(p string) (implied int) {
 	for at := parent(p); at != ""; at = parent(at) {
 		if _, ok := l.implied[at]; ok {
 			return implied

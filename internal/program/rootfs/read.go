@@ -93,10 +93,10 @@ func (r *Reader) entry(l *Layer, h *tar.Header, content io.Reader) error {
 	switch {
 	case base == opaque:
 		l.opaque[Clean(dir)] = struct{}{}
-		return r.Budget.name(p)
+		return r.Budget.take(len(p) + overhead*(1+l.imply(p)))
 	case strings.HasPrefix(base, whiteout):
 		l.hidden[Clean(dir+strings.TrimPrefix(base, whiteout))] = struct{}{}
-		return r.Budget.name(p)
+		return r.Budget.take(len(p) + overhead*(1+l.imply(p)))
 	case p == "":
 		return nil
 	}

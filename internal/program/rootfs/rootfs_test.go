@@ -65,6 +65,7 @@ func TestFind(t *testing.T) {
 		"twice, the last one plain":       {"/x", [][]file{{bin("x", one), {Name: "x", Body: "x"}}}, "x@0 "},
 		"twice, the first one plain":      {"/x", [][]file{{{Name: "x", Body: "x"}, bin("x", one)}}, "x@0 /one"},
 		"a folder implied above a link":   {"/bin/sh", [][]file{base, {bin("bin/tool", two)}}, "/bin is a link in one layer and a folder without an entry in a layer above, which runtimes treat differently"},
+		"a whiteout below a link":         {"/bin/other", [][]file{append(base, bin("usr/bin/other", one)), {{Name: "bin/.wh.sh"}}}, "/bin is a link in one layer and a folder without an entry in a layer above, which runtimes treat differently"},
 		"what such a folder has":          {"/bin/tool", [][]file{base, {bin("bin/tool", two)}}, "bin/tool@1 /two"},
 		"a folder with an entry, instead": {"/bin/sh", [][]file{base, {{Name: "bin/", Dir: true}, bin("bin/tool", two)}}, "no such file or directory"},
 		"missing":                         {"/none/x", [][]file{base}, "no such file or directory"},
