@@ -59,6 +59,9 @@ func glibc(v *rootfs.View, program, interp rootfs.Found, env Env, level int) (*p
 	if err := p.symbols(true); err != nil {
 		return p, err
 	}
+	if packed := p.packed(); packed != nil && (g.rtld.d.Release == "" || older(g.rtld.d.Release, "2.36")) {
+		return p, doubt("/%s has packed relocations, which glibc before 2.36 does not know", packed.Path)
+	}
 	return p, g.release()
 }
 

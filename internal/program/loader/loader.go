@@ -220,6 +220,16 @@ func (p *process) add(f rootfs.Found, opened, name string, by *loaded) *loaded {
 	return l
 }
 
+// packed returns a file that needs a loader which knows DT_RELR.
+func (p *process) packed() *loaded {
+	for _, l := range p.loaded {
+		if l.d.Packed {
+			return l
+		}
+	}
+	return nil
+}
+
 // readable says why a library may not be opened by everybody.
 func (p *process) readable(f rootfs.Found) error {
 	if !p.env.Root && f.Mode&4 == 0 {

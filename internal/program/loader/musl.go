@@ -51,6 +51,9 @@ func musl(v *rootfs.View, program, interp rootfs.Found, env Env) (*process, erro
 		}
 	}
 	err := p.symbols(false)
+	if packed := p.packed(); err == nil && packed != nil && (m.self.d.Release == "" || older(m.self.d.Release, "1.2.4")) {
+		err = doubt("/%s has packed relocations, which musl before 1.2.4 does not know; %s is %s", packed.Path, Name(v, interp), known(m.self.d.Release))
+	}
 	if err == nil && glibc != "" {
 		err = doubt("/%s was linked for glibc, and the loader is musl's", glibc)
 	}

@@ -11,6 +11,7 @@ type Dynamic struct {
 	BindNow        bool // all symbols are looked up at the start
 	NoDefaultLib   bool // the loader's default folders do not count
 	PIE            bool // a program, not a library
+	Packed         bool // it has relocations of a kind that older loaders do not know: DT_RELR
 	Versioned      bool // it says which versions its symbols have: DT_VERSYM
 	Defines        bool // it has DT_VERDEF
 	Defs           []string
@@ -19,7 +20,7 @@ type Dynamic struct {
 	Doubt          string // why not all of this is known; a clause, or empty
 	SystemDirs     []string
 	CachePath      string
-	Release        string // of glibc, where the file is its loader or its libc and says so
+	Release        string // of glibc or musl, where the file is its loader or its libc and says so
 
 	names []string // of versions, by their index in DT_VERSYM
 }
@@ -34,7 +35,7 @@ const (
 	dtNeeded, dtPltRelSz, dtHash, dtStrTab, dtSymTab   = 1, 2, 4, 5, 6
 	dtRela, dtRelaSz, dtStrSz, dtSoname, dtRPath       = 7, 8, 10, 14, 15
 	dtRel, dtRelSz, dtPltRel, dtJmpRel, dtBindNow      = 17, 18, 20, 23, 24
-	dtRunPath, dtFlags                                 = 29, 30
+	dtRunPath, dtFlags, dtRelr                         = 29, 30, 36
 	dtGnuHash, dtVerSym, dtFlags1, dtVerDef            = 0x6ffffef5, 0x6ffffff0, 0x6ffffffb, 0x6ffffffc
 	dtVerDefNum, dtVerNeed, dtVerNeedNum               = 0x6ffffffd, 0x6ffffffe, 0x6fffffff
 	dtAuxiliary, dtFilter, dtMipsGotSym, dtMipsSymTab  = 0x7ffffffd, 0x7fffffff, 0x70000013, 0x70000011
@@ -145,6 +146,7 @@ func (s *section) flags() {
 	_, now := s.tags[dtBindNow]
 	d.BindNow = now || s.tags[dtFlags]&flagBindNow != 0 || s.tags[dtFlags1]&flag1Now != 0
 	d.NoDefaultLib = s.tags[dtFlags1]&flag1NoDefaultLib != 0
+	_, d.Packed = s.tags[dtRelr]
 	d.PIE = s.tags[dtFlags1]&flag1PIE != 0
 }
 

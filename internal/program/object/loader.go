@@ -3,6 +3,7 @@ package object
 import (
 	"bytes"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,10 @@ func (d *Dynamic) loader(c *Content) {
 	b := c.Head()
 	if d.IsGlibcLoader() || d.Soname == "libc.so.6" {
 		d.Release = release(b)
+	}
+	if d.IsMuslLoader() {
+		d.Release = string(muslRelease.Find(b))
+		d.Release = strings.Trim(d.Release, "\x00")
 	}
 	if !d.IsGlibcLoader() {
 		return
@@ -67,6 +72,9 @@ func printable(b []byte) bool {
 	}
 	return true
 }
+
+// muslRelease is what musl prints when its loader is run: "Version 1.2.3".
+var muslRelease = regexp.MustCompile(`\x001\.[0-9]\.[0-9]{1,2}(-git-[-0-9a-g]+)?\x00`)
 
 // release finds glibc's release in the text that it prints when it is run:
 // "stable release version 2.36."

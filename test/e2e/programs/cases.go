@@ -29,6 +29,14 @@ var starting = [][]string{
 	{"/bin/sed", "--version"}, {"/usr/bin/curl", "--version"},
 }
 
+// serving are the programs of servers.
+func serving(arch string) [][]string {
+	return [][]string{
+		{"/usr/sbin/nginx", "-v"}, {"/usr/bin/redis-server", "--version"}, {"/usr/lib/postgresql/15/bin/postgres", "--version"},
+		{"/usr/bin/node", "--version"}, {"/usr/bin/python3", "-V"}, {"/usr/lib/jvm/java-17-openjdk-" + arch + "/bin/java", "-version"},
+	}
+}
+
 // A set is the bases that cases of one platform mix.
 type set struct {
 	platform platform.Platform
@@ -40,11 +48,11 @@ type set struct {
 }
 
 // cases breaks a root file system by every rule.
-func (s *set) cases() (all []testCase, err error) {
+func (s *set) cases(programs [][]string) (all []testCase, err error) {
 	add := func(rule, name string, argv []string, files []file, env ...string) {
 		all = append(all, testCase{rule: rule, on: s.platform, name: s.platform.String() + ": " + name, base: s.base, files: files, start: program.Start{Entrypoint: argv, Env: env}, env: s.cpu})
 	}
-	for _, argv := range starting {
+	for _, argv := range programs {
 		v, err := s.base.view(nil)
 		if err != nil {
 			return nil, err
@@ -59,6 +67,9 @@ func (s *set) cases() (all []testCase, err error) {
 		if err := s.libraries(argv, libraries, add); err != nil {
 			return nil, err
 		}
+	}
+	if len(s.others) == 0 {
+		return all, nil
 	}
 	s.links(add)
 	s.scripts(add)

@@ -63,8 +63,37 @@ func TestVerdictsAgainstExecution(t *testing.T) {
 		if s.debian == "amd64" || s.debian == "arm64" {
 			one.older, one.newer = load("bullseye", s.debian), load("trixie", s.debian)
 		}
-		cases, err := one.cases()
+		cases, err := one.cases(starting)
 		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, cases...)
+		if s.debian != "amd64" && s.debian != "arm64" || os.Getenv("POLYARCH_NIGHTLY") == "" {
+			continue
+		}
+		dir, err := tool.DebianSuite(t.Context(), t.Logf, s.suite, s.debian, servers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := newBase(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		real := &set{platform: p, base: b, older: one.older, newer: one.newer}
+		if cases, err = real.cases(serving(s.debian)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, cases...)
+		if s.debian != "amd64" {
+			continue
+		}
+		if dir, err = muslRoot(t.Context(), t.Logf, t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+		if b, err = newBase(dir); err != nil {
+			t.Fatal(err)
+		}
+		if cases, err = (&set{platform: p, base: b}).musl(one.base); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, cases...)

@@ -10,6 +10,9 @@ type source struct {
 // common are the packages of every root file system.
 var common = []string{"bash", "coreutils", "curl", "dash", "grep", "libc-bin", "libstdc++6", "perl-base", "sed"}
 
+// servers are the programs of images that everybody uses, as Debian builds them.
+var servers = []string{"nginx-light", "redis-server", "postgresql-15", "python3-minimal", "nodejs", "openjdk-17-jre-headless", "bash", "coreutils", "dash", "libc-bin", "perl-base"}
+
 // sources are the root file systems that cases start from.
 var sources = []source{
 	{"bookworm", "amd64", "linux/amd64", nil},
