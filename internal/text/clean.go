@@ -11,7 +11,11 @@ import (
 // formatting characters, invalid UTF-8) by an escape that shows it, and keeps
 // line breaks and tabs.
 func Clean(s string) string {
-	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
+	plain := 0 // most lines are nothing else
+	for plain < len(s) && (s[plain] >= ' ' && s[plain] < 0x7f || s[plain] == '\n' || s[plain] == '\t') {
+		plain++
+	}
+	if !strings.ContainsFunc(s[plain:], hidden) && utf8.ValidString(s[plain:]) {
 		return s
 	}
 	var b strings.Builder
