@@ -16,9 +16,9 @@ go build -trimpath -o bin/ ./hack/sbom ./hack/bundle
 
 # GoReleaser takes version and commit from git; what it would validate, that the
 # tree is clean and tagged, the workflow does.
-config=$(mktemp --suffix=.yaml)
 work=$(mktemp -d)
-trap 'rm -rf "$config" "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
+config=$work/config.yaml
 skip=validate,publish,announce
 awk -v work="$work" '/^dist: /{ $0 = "dist: " work "/made" } { print }' .goreleaser.yaml > "$config"
 if [ $# -gt 0 ]; then

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,6 +56,14 @@ func (g *github) find(match func(*release) bool) *release {
 }
 
 func (g *github) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// before the lock: uploads share a connection, and one that is not read would
+	// keep the others' bytes from coming
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		answer(w, http.StatusBadRequest, map[string]string{"message": err.Error()})
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.log = append(g.log, r.Method+" "+r.Host+r.URL.String())
