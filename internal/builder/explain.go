@@ -85,6 +85,14 @@ var symptoms = []symptom{
 		},
 	},
 	{
+		words: []string{"is not supported for the docker driver", "does not currently support exporting"},
+		cause: "Docker's own builder has no such cache or output",
+		code:  exit.Failed,
+		hints: func(Builder, Leg) []string {
+			return []string{"give buildx a builder that has them: docker buildx create --use; in GitHub Actions, docker/setup-buildx-action before this step"}
+		},
+	},
+	{
 		words: []string{"unknown flag:", "unknown shorthand flag", "unrecognized option", "unknown option", "flag provided but not defined", "unknown command", "unknown instruction: build"},
 		cause: "it does not know what it was told to do",
 		code:  exit.Failed,

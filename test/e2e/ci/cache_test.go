@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+
 	"github.com/polyarch/polyarch/test/e2e/tool"
 )
 
@@ -33,8 +35,8 @@ func TestGitHubCache(t *testing.T) {
           ` + cache
 	}
 	p := newProject(t, "https://github.com/acme/app", map[string]string{
-		"app/Dockerfile": "FROM scratch\nCOPY a /a\nCOPY b /b\n",
-		"app/a":          "a\n", "app/b": "b\n",
+		"app/Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /a\nCOPY $TARGETARCH /b\n", // nothing is shared between platforms
+		"app/amd64":      "for amd64\n", "app/arm64": "for arm64\n",
 		".github/workflows/image.yml": `
 name: image
 on: push
@@ -93,4 +95,59 @@ func startBuildkit(t *testing.T) string {
 	}
 	t.Fatal(fmt.Errorf("starting buildkitd: %w\n%s", err, out.String()))
 	return ""
+}
+
+// With a layout as the output nothing is pushed: the registry there is not. Labels and annotations are
+// the builder's own, in what it left.
+func TestBuildersLeaveLayouts(t *testing.T) {
+	host := startBuildkit(t)
+	p := newProject(t, "https://github.com/acme/app", map[string]string{"app/Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /a\n", "app/amd64": "a\n", "app/arm64": "b\n"})
+	buildx := tool.Build(t, tool.Buildx)
+	p.path = filepath.Dir(tool.Build(t, tool.Buildctl)) + ":" + filepath.Dir(buildx)
+	if got := p.run(t, nil, buildx, "create", "--name", "remote", "--driver", "remote", "--use", host); got.code != 0 {
+		t.Fatal(got.out)
+	}
+	program := filepath.Join(t.TempDir(), "stitch-index")
+	build := exec.Command("go", "build", "-o", program, "./cmd/stitch-index")
+	build.Dir = repository()
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, builder := range []string{"buildkit", "buildx"} {
+		got := p.run(t, []string{"BUILDKIT_HOST=" + host}, program, "--image", "registry.invalid/app", "--tag", "v1", "--platform", "linux/amd64,linux/arm64",
+			"--builder", builder, "--context", "app", "--output", "oci:"+builder, "--label", "title=an app, for all", "--annotation", "manifest:title=an \"app\", for all")
+		if got.code != 0 {
+			t.Errorf("%s: exit code %d\n%s", builder, got.code, got.out)
+			continue
+		}
+		index, err := layout.ImageIndexFromPath(filepath.Join(p.dir, builder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := index.IndexManifest()
+		if err != nil || len(m.Manifests) != 1 {
+			t.Fatalf("%v %v", m, err)
+		}
+		inner, err := index.ImageIndex(m.Manifests[0].Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err = inner.IndexManifest(); err != nil || len(m.Manifests) != 2 {
+			t.Fatalf("%s: %v %v", builder, m, err)
+		}
+		for _, d := range m.Manifests {
+			image, err := inner.Image(d.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			manifest, err := image.Manifest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			config, err := image.ConfigFile()
+			if err != nil || config.Config.Labels["title"] != "an app, for all" || manifest.Annotations["title"] != "an \"app\", for all" {
+				t.Errorf("%s for %s: labels %v, annotations %v, %v", builder, d.Platform, config.Config.Labels, manifest.Annotations, err)
+			}
+		}
+	}
 }
