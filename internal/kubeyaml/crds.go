@@ -10,9 +10,20 @@ import (
 const maxSchema = 64
 
 // Learn takes the places of PodSpecs from a stream of CustomResourceDefinitions
-// and returns how many kinds have some. A PodSpec is told by its fields.
-func (k *Kinds) Learn(r io.Reader) (learned int, err error) {
-	err = Split(r, func(c Chunk) error {
+// and returns how many there are.
+func (k *Kinds) Learn(r io.Reader) (int, error) {
+	holders, err := Definitions(r)
+	for _, h := range holders {
+		k.add(h.Kind, place{path: strings.Split(h.Path, ".")})
+	}
+	return len(holders), err
+}
+
+// Definitions returns the places of PodSpecs that the CustomResourceDefinitions
+// of a stream describe. A PodSpec is told by its fields.
+func Definitions(r io.Reader) ([]Holder, error) {
+	var holders []Holder
+	err := Split(r, func(c Chunk) error {
 		if c.Raw {
 			return nil
 		}
@@ -21,14 +32,14 @@ func (k *Kinds) Learn(r io.Reader) (learned int, err error) {
 			return syntax(c, err)
 		}
 		for _, root := range roots {
-			learned += k.learnAll(root.resolve(), 0)
+			holders = append(holders, definitions(root.resolve(), 0)...)
 		}
 		return nil
 	})
-	return learned, err
+	return holders, err
 }
 
-func (k *Kinds) learnAll(obj *node, depth int) (learned int) {
+func definitions(obj *node, depth int) (holders []Holder) {
 	items := obj.kids
 	if obj.kind == mapping {
 		items = nil
@@ -38,18 +49,17 @@ func (k *Kinds) learnAll(obj *node, depth int) (learned int) {
 	}
 	if depth < maxLists {
 		for _, item := range items {
-			learned += k.learnAll(item.resolve(), depth+1)
+			holders = append(holders, definitions(item.resolve(), depth+1)...)
 		}
 	}
 	if obj.kind != mapping || obj.text("kind") != "CustomResourceDefinition" || group(obj.text("apiVersion")) != "apiextensions.k8s.io" {
-		return learned
+		return holders
 	}
 	spec := child(obj, "spec")
 	names := child(spec, "names")
 	if names == nil {
-		return learned
+		return holders
 	}
-	kind := spec.text("group") + "/" + names.text("kind")
 	var paths []string
 	schemas := []*node{child(child(spec, "validation"), "openAPIV3Schema")} // v1beta1
 	if versions := child(spec, "versions"); versions != nil {
@@ -66,12 +76,9 @@ func (k *Kinds) learnAll(obj *node, depth int) (learned int) {
 	}
 	slices.Sort(paths)
 	for _, path := range slices.Compact(paths) {
-		k.add(kind, place{path: strings.Split(path, ".")})
+		holders = append(holders, Holder{Kind: spec.text("group") + "/" + names.text("kind"), Path: path})
 	}
-	if len(paths) > 0 {
-		learned++
-	}
-	return learned
+	return holders
 }
 
 // A Schema is a structural schema of OpenAPI v3.

@@ -24,11 +24,11 @@ const (
 	trainer   = "github.com/kubeflow/trainer/v2 manifests/base/crds"
 	kruise    = "github.com/openkruise/kruise config/crd/bases"
 	rollouts  = "github.com/argoproj/argo-rollouts manifests/crds"
-	workflows = "github.com/argoproj/argo-workflows/v3 pkg/apis/workflow/v1alpha1/workflow_types.go" // its CRDs leave the templates open
+	workflows = "github.com/argoproj/argo-workflows/v3 pkg/apis/workflow/v1alpha1/workflow_types.go, manifests/base/crds/full"
 	knative   = "knative.dev/serving config/core/300-resources"
-	eck       = "github.com/elastic/cloud-on-k8s/v3 config/crds/v1/bases"
+	eck       = "github.com/elastic/cloud-on-k8s/v3 config/crds/v1/resources"
 	flink     = "github.com/apache/flink-kubernetes-operator helm/flink-kubernetes-operator/crds"
-	spark     = "github.com/kubeflow/spark-operator config/crd/bases"
+	spark     = "github.com/kubeflow/spark-operator/v2 config/crd/bases"
 	volcano   = "volcano.sh/volcano config/crd/volcano/bases"
 	kubelet   = "k8s.io/api" // Go types
 )
@@ -68,6 +68,9 @@ var holders = []Holder{
 	{Kind: "serving.knative.dev/Configuration", Path: "spec.template.spec", Source: knative},
 	{Kind: "serving.knative.dev/Revision", Path: "spec", Source: knative},
 	{Kind: "serving.knative.dev/Service", Path: "spec.template.spec", Source: knative},
+
+	{Kind: "sinks.knative.dev/JobSink", Path: "spec.job.spec.template.spec", Source: "knative.dev/eventing config/core/resources"},
+	{Kind: "sources.knative.dev/ContainerSource", Path: "spec.template.spec", Source: "knative.dev/eventing config/core/resources"},
 
 	{Kind: "ray.io/RayCluster", Path: "spec.headGroupSpec.template.spec", Source: ray},
 	{Kind: "ray.io/RayCluster", Path: "spec.workerGroupSpecs[*].template.spec", Source: ray},
@@ -148,6 +151,8 @@ var holders = []Holder{
 	{Kind: "enterprisesearch.k8s.elastic.co/EnterpriseSearch", Path: "spec.podTemplate.spec", Source: eck},
 	{Kind: "kibana.k8s.elastic.co/Kibana", Path: "spec.podTemplate.spec", Source: eck},
 	{Kind: "logstash.k8s.elastic.co/Logstash", Path: "spec.podTemplate.spec", Source: eck},
+	{Kind: "autoops.k8s.elastic.co/AutoOpsAgentPolicy", Path: "spec.podTemplate.spec", Source: eck},
+	{Kind: "packageregistry.k8s.elastic.co/PackageRegistry", Path: "spec.podTemplate.spec", Source: eck},
 	{Kind: "maps.k8s.elastic.co/ElasticMapsServer", Path: "spec.podTemplate.spec", Source: eck},
 }
 
