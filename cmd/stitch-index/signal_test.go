@@ -21,13 +21,7 @@ import (
 // A SIGTERM at any request ends the program soon, with every tag right or
 // every tag as it was, and with results if and only if it says that it is done.
 func TestSIGTERMAtEveryRequest(t *testing.T) {
-	program, err := exec.LookPath("stitch-index") // this test binary, put there by testscript.Main
-	if err != nil {
-		program = filepath.Join(t.TempDir(), "stitch-index")
-		if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
-		}
-	}
+	program := programPath(t)
 	for _, tags := range []string{"v1", "v1,v2"} {
 		for n := 1; ; n++ {
 			g := imagetest.NewRegistry()
@@ -95,10 +89,7 @@ func TestSIGTERMAtEveryRequest(t *testing.T) {
 // Where moving a tag takes longer than a program usually may after a signal,
 // it is moved all the same, and a second signal ends that.
 func TestSIGTERMWhileTagsMoveSlowly(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "stitch-index")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := programPath(t)
 	for _, signals := range []int{1, 2} {
 		g := imagetest.NewRegistry()
 		if _, err := imagetest.App("linux/amd64", "amd64", "text").Push("registry.test/app:amd64", remote.WithTransport(g)); err != nil {
@@ -141,10 +132,7 @@ func TestSIGTERMWhileTagsMoveSlowly(t *testing.T) {
 // What a server sends on a connection that nobody uses is not told to users by
 // net/http.
 func TestUnsolicitedResponses(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "stitch-index")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := programPath(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -165,10 +153,7 @@ func TestUnsolicitedResponses(t *testing.T) {
 
 // Whatever signal ends the program, its builds end with it, and its folder goes.
 func TestSignalsEndBuilds(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "stitch-index")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := programPath(t)
 	for sig, code := range map[syscall.Signal]int{syscall.SIGHUP: 129, syscall.SIGINT: 130, syscall.SIGQUIT: 131, syscall.SIGTERM: 143} {
 		dir, tmp := t.TempDir(), t.TempDir()
 		started, ended := filepath.Join(dir, "started"), filepath.Join(dir, "ended")

@@ -18,11 +18,38 @@ type Store interface {
 	Blob(context.Context, v1.Descriptor) ([]byte, error) // small: a config
 }
 
-// A Reader reads what one reference names.
+// A Reader reads what one reference names, each digest once.
 type Reader struct {
 	Store
 	Ref    string // as the user wrote it, for errors
 	Budget *Budget
+
+	manifests, configs memo
+}
+
+// A memo remembers what was read.
+type memo struct {
+	mu   sync.Mutex
+	read map[v1.Hash]*answer
+}
+
+type answer struct {
+	once sync.Once
+	m    *Manifest
+	c    *Config
+	err  error
+}
+
+func (m *memo) get(d v1.Hash) *answer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.read == nil {
+		m.read = map[v1.Hash]*answer{}
+	}
+	if m.read[d] == nil {
+		m.read[d] = &answer{}
+	}
+	return m.read[d]
 }
 
 // MaxBytes is how many bytes of manifests and configs one run reads: a hundred
@@ -58,6 +85,18 @@ func (r *Reader) fail(err error) error { return exit.Failf("reading %s: %w", r.R
 
 // Manifest reads a manifest that another one lists as d.
 func (r *Reader) Manifest(ctx context.Context, d v1.Descriptor) (*Manifest, error) {
+	a := r.manifests.get(d.Digest)
+	a.once.Do(func() { a.m, a.err = r.manifest(ctx, d) })
+	if a.err != nil {
+		return nil, a.err
+	}
+	if d.MediaType != "" && a.m.MediaType != d.MediaType {
+		return nil, exit.Failf("reading %s: %s is %s, and its index says that it is %s", r.Ref, d.Digest, a.m.MediaType, d.MediaType)
+	}
+	return a.m, nil
+}
+
+func (r *Reader) manifest(ctx context.Context, d v1.Descriptor) (*Manifest, error) {
 	if err := r.Budget.take(0, d.Size); err != nil {
 		return nil, r.fail(err)
 	}
@@ -68,9 +107,6 @@ func (r *Reader) Manifest(ctx context.Context, d v1.Descriptor) (*Manifest, erro
 	m, err := Parse(stored)
 	if err != nil {
 		return nil, r.fail(err)
-	}
-	if d.MediaType != "" && m.MediaType != d.MediaType {
-		return nil, exit.Failf("reading %s: %s is %s, and its index says that it is %s", r.Ref, d.Digest, m.MediaType, d.MediaType)
 	}
 	return m, nil
 }
@@ -93,14 +129,20 @@ func (r *Reader) Config(ctx context.Context, m *Manifest) (*Config, error) {
 	if m.Config == nil {
 		return nil, exit.Failf("reading %s: it is an index, which has no config", r.Ref)
 	}
-	if err := r.Budget.take(0, m.Config.Size); err != nil {
+	a := r.configs.get(m.Config.Digest)
+	a.once.Do(func() { a.c, a.err = r.config(ctx, *m.Config) })
+	return a.c, a.err
+}
+
+func (r *Reader) config(ctx context.Context, d v1.Descriptor) (*Config, error) {
+	if err := r.Budget.take(0, d.Size); err != nil {
 		return nil, r.fail(err)
 	}
-	b, err := r.Blob(ctx, *m.Config)
+	b, err := r.Blob(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	c, err := ParseConfig(*m.Config, b)
+	c, err := ParseConfig(d, b)
 	if err != nil {
 		return nil, r.fail(err)
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/polyarch/polyarch/internal/imagetest"
 	"github.com/polyarch/polyarch/internal/index"
@@ -198,5 +200,40 @@ func TestAppendKeepsTheRest(t *testing.T) {
 			r.Platforms().String() != "linux/amd64,linux/arm64" || others != wanted {
 			t.Errorf("%s: %s has %d others, want %d:\n%s", name, r.Platforms(), others, wanted, r.Index.Bytes)
 		}
+	}
+}
+
+// A digest that an index lists often is read once.
+func TestADigestIsReadOnce(t *testing.T) {
+	g := imagetest.NewRegistry()
+	config := storeBlob(t, g, ociConfig, `{"os":"linux","architecture":"amd64"}`)
+	one := store(t, g, "", ociImage, manifestText("", config), "")
+	store(t, g, "often", ociIndex, indexText("", strings.Split(strings.TrimSuffix(strings.Repeat(one+"\n", 50), "\n"), "\n")...), "")
+	reads := map[string]int{}
+	var mu sync.Mutex
+	g.Fault = func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		reads[r.URL.Path]++
+		return false
+	}
+	synctest.Test(t, func(t *testing.T) {
+		network := imagetest.NewNetwork()
+		defer network.Close()
+		network.Serve(sourceHost, 0, g)
+		_, err := index.Stitch(t.Context(), index.Job{
+			Client: client(network), Sources: parse(t, sourceHost+"/app:often"), Verify: index.VerifyEntrypoint, DryRun: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	for path, n := range reads {
+		if n != 1 {
+			t.Errorf("%s was read %d times", path, n)
+		}
+	}
+	if len(reads) != 3 {
+		t.Errorf("%d paths were read", len(reads))
 	}
 }
