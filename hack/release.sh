@@ -26,9 +26,10 @@ if [ $# -gt 0 ]; then
   awk -v keep=" $* " '/^      - (linux|darwin|windows)_/ && !index(keep, " " $2 " ") { next } { print }' "$config" > "$config.part"
   mv "$config.part" "$config"
 fi
-# It wants a remote to be there, whatever the clone is of.
+# One thing at a time: programs are in an archive in the order in which they were
+# built. It wants a remote to be there, whatever the clone is of.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/polyarch/polyarch
-PATH="$PWD/bin:$PATH" GORELEASER_CURRENT_TAG=$version "$goreleaser" release --config "$config" --skip="$skip" --clean
+PATH="$PWD/bin:$PATH" GORELEASER_CURRENT_TAG=$version "$goreleaser" release --config "$config" --skip="$skip" --clean --parallelism 1
 
 rm -rf "$out" && mkdir -p "$out"
 find "$work/made" -maxdepth 1 -type f \( -name '*.tar.gz' -o -name '*.zip' -o -name '*.spdx.json' -o -name '*.deb' -o -name '*.rpm' -o -name '*.apk' \) -exec cp {} "$out" \;

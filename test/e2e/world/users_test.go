@@ -2,6 +2,7 @@ package world
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -41,9 +42,13 @@ func (w *world) installScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(t, filepath.Join(root, "etc", "ca.crt"), string(ca))
+	chroot, err := exec.LookPath("chroot")
+	if err != nil {
+		t.Fatal(err)
+	}
 	run := func(command string) outcome {
 		return w.run(t, root, nil, "env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "HTTPS_PROXY="+w.proxyURL, "CURL_CA_BUNDLE=/etc/ca.crt",
-			"chroot", root, "/bin/sh", "-c", command)
+			chroot, root, "/bin/sh", "-c", command)
 	}
 	got := run(command + " && detect-arch --version && stitch-index --version && inject-affinity --version")
 	for _, program := range []string{"detect-arch", "stitch-index", "inject-affinity"} {
