@@ -29,7 +29,7 @@ func (w *world) installScript(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "root")
 	w.must(t, w.dir, "cp", "-a", debian, root)
 	w.must(t, root, "chroot", root, "/bin/busybox", "--install", "-s", "/bin")
-	for _, dir := range []string{"tmp", "root", "dev", "etc"} {
+	for _, dir := range []string{"tmp", "root", "dev", "etc", "usr/local/bin"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
