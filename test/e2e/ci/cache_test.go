@@ -107,12 +107,7 @@ func TestBuildersLeaveLayouts(t *testing.T) {
 	if got := p.run(t, nil, buildx, "create", "--name", "remote", "--driver", "remote", "--use", host); got.code != 0 {
 		t.Fatal(got.out)
 	}
-	program := filepath.Join(t.TempDir(), "stitch-index")
-	build := exec.Command("go", "build", "-o", program, "./cmd/stitch-index")
-	build.Dir = repository()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := tool.Ours(t, "stitch-index")
 	for _, builder := range []string{"buildkit", "buildx"} {
 		got := p.run(t, []string{"BUILDKIT_HOST=" + host}, program, "--image", "registry.invalid/app", "--tag", "v1", "--platform", "linux/amd64,linux/arm64",
 			"--builder", builder, "--context", "app", "--output", "oci:"+builder, "--label", "title=an app, for all", "--annotation", "manifest:title=an \"app\", for all")
