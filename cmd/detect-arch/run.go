@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -207,7 +208,11 @@ func (c *config) detect(ctx context.Context, e *command.Env, q cluster.Query) ([
 		err = c.empty(surveys)
 	}
 	if err != nil && len(c.fallback) > 0 && exit.CodeOf(err) >= exit.Impossible && ctx.Err() != context.Canceled {
-		e.Log.Warnf("%s; going on with --fallback %s", strings.ReplaceAll(err.Error(), "\n", "; "), c.fallback)
+		if slices.Equal(c.fallback, c.platforms) { // they were asked for by name, whatever there is
+			e.Log.Infof("taking the platforms that --platform names: no cluster offers others")
+		} else {
+			e.Log.Warnf("%s; going on with --fallback %s", strings.ReplaceAll(err.Error(), "\n", "; "), c.fallback)
+		}
 		var chosen []offer
 		for _, p := range c.fallback {
 			chosen = append(chosen, offer{platform: p})

@@ -48,6 +48,7 @@ func forDockerfile(r Request) (Builder, string, error) {
 	}{
 		{kaniko(), h.Exists(kanikoExecutor), "this is kaniko's image"},
 		{buildkit(), h.Look("buildctl") && buildkitAt(h) != "", "buildctl is installed, and a daemon is at " + buildkitAt(h)},
+		{buildx(), h.Look("docker") && h.Getenv("BUILDX_BUILDER") != "", "BUILDX_BUILDER names an instance of buildx"},
 		{docker(), h.Look("docker") && dockerAt(h) != "", "docker is installed, and a daemon is at " + dockerAt(h)},
 		{buildx(), h.Look("docker") && dockerAt(h) != "", "docker is installed, and a daemon is at " + dockerAt(h)},
 		{buildah(), h.Look("buildah"), "buildah is installed"},
