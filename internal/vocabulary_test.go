@@ -33,11 +33,27 @@ func vocabularies(t *testing.T) []vocabulary {
 			t.Fatalf("%s --help --json: %v", p.ImportPath, err)
 		}
 		all = append(all, v)
+		common := helpCommon(t, p.ImportPath)
+		if n := len(common); n == 0 || n > 10 {
+			t.Errorf("%s --help shows %d flags first, want 1 to 10", v.Name, n)
+		}
 	}
 	if len(all) != 3 {
 		t.Fatalf("there are %d binaries, want 3", len(all))
 	}
 	return all
+}
+
+// helpCommon returns the flags that --help shows before all others.
+func helpCommon(t *testing.T, program string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "run", program, "--help").Output()
+	if err != nil {
+		t.Fatalf("%s --help: %v", program, err)
+	}
+	_, rest, _ := strings.Cut(string(out), "\nFlags that most runs need:\n")
+	first, _, _ := strings.Cut(rest, "\n\n")
+	return regexp.MustCompile(`(?m)^  (?:-\w, )?--[a-z-]+`).FindAllString(first, -1)
 }
 
 // differ are the flags that take another kind of value in each binary, with

@@ -120,6 +120,8 @@ detect-arch --dotenv detect.env --child-pipeline build.yml --child-script './bui
 		Values: map[string]func(*command.Env) []string{
 			"context":  c.knownContexts,
 			"platform": func(*command.Env) []string { return platform.Common() },
+			"among":    func(*command.Env) []string { return platform.Common() },
+			"expect":   func(*command.Env) []string { return platform.Common() },
 			"fallback": func(*command.Env) []string { return platform.Common() },
 		},
 		Results: results,
