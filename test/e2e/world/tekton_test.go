@@ -48,7 +48,7 @@ metadata: {name: world}
 spec:
   taskRunTemplate: {serviceAccountName: polyarch}
   pipelineSpec:
-    results: [{name: platforms, value: $(tasks.detect.results.platforms[*])}]
+    results: [{name: platforms, value: "$(tasks.detect.results.platforms[*])"}]
     tasks:
     - name: detect
       taskRef:
