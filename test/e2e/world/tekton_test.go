@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -98,7 +100,15 @@ spec:
 			said += logOf(t, c, pod.Name, container.Name)
 		}
 	}
-	for _, want := range []string{"ghcr.io/polyarch/detect-arch:" + version + "\n", "detect-arch " + version + " ("} {
+	ref, err := name.ParseReference(w.registry + "/polyarch/detect-arch:" + version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := remote.Head(ref, w.login(), remote.WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"ghcr.io/polyarch/detect-arch@" + published.Digest.String() + "\n", "detect-arch " + version + " ("} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the pods do not say %q:\n%s", want, said)
 		}
