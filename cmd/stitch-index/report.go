@@ -34,15 +34,24 @@ type child struct {
 	Size      int64             `json:"size"` // of the manifest, in bytes
 	MediaType string            `json:"mediaType"`
 	Source    string            `json:"source"`
-	Layers    int64             `json:"layers"`            // the bytes of all layers, as they are stored; 0 if they were not read
-	Built     float64           `json:"built,omitempty"`   // how many seconds the build took, if this run built it
-	Verified  bool              `json:"verified"`          // it will start: that was proved
-	Verdict   string            `json:"verdict,omitempty"` // "starts", "wrong" or "not verified"
+	Layers    int64             `json:"layers"`                      // the bytes of all layers, as they are stored; 0 if they were not read
+	Built     float64           `json:"built,omitempty"`             // how many seconds the build took, if this run built it
+	Verified  bool              `json:"verified"`                    // it will start: that was proved
+	Verdict   string            `json:"verdict,omitempty"`           // "starts", "wrong" or "not verified"
+	Level     *level            `json:"microarchitecture,omitempty"` // nil: any processor of the architecture, or it is not known
 	Programs  []index.Program   `json:"programs,omitempty"`
 	Blobs     index.Transfer    `json:"blobs"`
 
 	Attestations []v1.Hash `json:"attestations,omitempty"`
 	Notes        []string  `json:"notes,omitempty"`
+}
+
+// level is what an image demands of the processor.
+type level struct {
+	Variant  string `json:"variant"` // v2, v3 or v4
+	Path     string `json:"path"`    // of the program or library that demands it
+	From     string `json:"from"`    // what says so, GOAMD64=v3
+	Declared bool   `json:"declared"`
 }
 
 // report returns the results.
@@ -108,6 +117,9 @@ func (c *config) children(r *index.Result) []child {
 		if v := i.Verification; v != nil {
 			one.Verified, one.Verdict, one.Programs = v.Proved(), string(v.Verdict), v.Programs
 			one.Notes = append(slices.Clone(one.Notes), v.Notes...)
+			if v.Level.Variant != "" {
+				one.Level = &level{v.Level.Variant, v.Level.Path, v.Level.From, v.Declared}
+			}
 		}
 		one.Blobs = i.Transfer
 		for _, a := range i.Attestations {

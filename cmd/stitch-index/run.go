@@ -24,6 +24,7 @@ type config struct {
 	append       bool
 	dryRun       bool
 	verify       string
+	level        string
 	format       string
 	childTags    string
 	referrers    bool
@@ -49,7 +50,8 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.String(&c.output, "output", "", "write the index and its images to an OCI layout on disk, `oci:PATH[:TAG]`, instead of to a registry")
 	fs.Bool(&c.append, "append", false, "keep the images of the first tag's current index, except those for the sources' platforms")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, but write nothing; with --platform, print the build commands without running them")
-	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image whose programs are for another platform than its config says: check the entrypoint, or every program on PATH (all); off trusts the config and the declared platform")
+	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image that cannot start on its platform: follow what it starts and what that loads, look at every program and library in it as well, or check nothing; off also trusts a declared platform without reading the config")
+	fs.Choice(&c.level, "microarchitecture", []string{string(index.MicroarchitectureWarn), string(index.MicroarchitectureRefuse), string(index.MicroarchitectureDeclare)}, "what to do with an image that needs a newer processor than its platform says, such as linux/amd64 that needs x86-64-v3: warn, refuse it, or declare it in the index as linux/amd64/v3")
 	fs.Choice(&c.format, "format", []string{"auto", "oci", "docker"}, "the media type of the index; auto writes a Docker manifest list if all images are Docker's, else an OCI index")
 	fs.Choice(&c.childTags, "child-tags", []string{"none", "suffix"}, "also tag the image of each platform: v1_linux_arm64")
 	fs.Bool(&c.referrers, "referrers", false, "copy signatures, SBOMs and other referrers of images that come from another repository")

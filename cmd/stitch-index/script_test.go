@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 
 // Each script has a registry of its own at $REGISTRY. The command
 //
-//	image REF PLATFORM [docker] [program=ARCH|script|none] [text=TEXT] [digest=NAME]
+//	image REF PLATFORM [docker] [program=ARCH[+SETTING]|script|none] [text=TEXT] [digest=NAME]
 //
 // pushes an image there that starts /app, a program for ARCH or a script, and
 // sets the variable NAME to its digest. The command

@@ -55,19 +55,21 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 
 func (c *config) job(env *command.Env, to destination, options index.Options, sources []index.Source) index.Job {
 	return index.Job{
-		Client:    c.client(env, env.Log.Infof),
-		Sources:   sources,
-		Target:    to.repo,
-		Layout:    to.layout,
-		Tags:      to.tags,
-		Expect:    c.build.platforms,
-		Verify:    index.Verify(c.verify),
-		DryRun:    c.dryRun,
-		Options:   options,
-		ChildTags: c.childTags == "suffix",
-		Referrers: c.referrers,
-		Append:    c.append,
-		Hold:      env.Hold,
+		Client:  c.client(env, env.Log.Infof),
+		Sources: sources,
+		Target:  to.repo,
+		Layout:  to.layout,
+		Tags:    to.tags,
+		Expect:  c.build.platforms,
+		Verify:  index.Verify(c.verify),
+		DryRun:  c.dryRun,
+
+		Microarchitecture: index.Microarchitecture(c.level),
+		Options:           options,
+		ChildTags:         c.childTags == "suffix",
+		Referrers:         c.referrers,
+		Append:            c.append,
+		Hold:              env.Hold,
 	}
 }
 

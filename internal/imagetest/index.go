@@ -76,7 +76,11 @@ func attest(of v1.Hash) (v1.Image, error) {
 func App(platform, arch, text string) Spec {
 	app := "#!/bin/sh\n"
 	if arch != "script" {
+		arch, setting, built := strings.Cut(arch, "+") // amd64+GOAMD64=v3
 		app = ELF(arch, 0x05000000)
+		if built {
+			app = WithGo(app, setting)
+		}
 	}
 	return Spec{
 		Platform:   platform,

@@ -77,3 +77,10 @@ func PE(machine uint16) string {
 	binary.LittleEndian.PutUint16(h[0x84:], machine)
 	return string(h)
 }
+
+// WithGo adds to a program what Go's linker writes of how it was built, with
+// one setting: "GOAMD64=v3" (package debug/buildinfo).
+func WithGo(program, setting string) string {
+	settings := "build\t" + setting
+	return program + "\xff Go buildinf:\x08\x02" + strings.Repeat("\x00", 16) + "\x00" + string([]byte{byte(len(settings))}) + settings
+}

@@ -44,7 +44,7 @@ type child struct {
 
 // check settles the platform of each image and refuses what would make a wrong
 // index, before anything is written.
-func check(readings []reading) ([]*child, error) {
+func check(readings []reading, m Microarchitecture) ([]*child, error) {
 	var children []*child
 	for _, r := range readings {
 		some, err := r.children()
@@ -63,18 +63,26 @@ func check(readings []reading) ([]*child, error) {
 				Hint("build it for %s, or declare %s=%s if that is what it is for", declared, c.Source.Ref, c.Platform)
 		}
 	}
+	if err := unfit(children); err != nil {
+		return nil, err
+	}
+	if _, err := m.levels(children); err != nil {
+		return nil, err
+	}
+	return children, distinct(children)
+}
+
+// distinct refuses two images that a client could not choose between.
+func distinct(children []*child) error {
 	for n, c := range children {
 		for _, other := range children[:n] {
 			if samePlatform(other, c) && other.Descriptor.Digest != c.Descriptor.Digest {
-				return nil, exit.Failf("checking the sources: %s and %s are both for %s", other.Source.Ref, c.Source.Ref, c.Platform).
+				return exit.Failf("checking the sources: %s and %s are both for %s", other.Source.Ref, c.Source.Ref, c.Platform).
 					Hint("give one source for each platform")
 			}
 		}
 	}
-	if err := unfit(children); err != nil {
-		return nil, err
-	}
-	return children, nil
+	return nil
 }
 
 // children returns the images that the source means: of an index, those that

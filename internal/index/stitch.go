@@ -23,7 +23,10 @@ type Job struct {
 	Tags    []string
 	Expect  platform.List // platforms that the index must have; others may be there too
 	Verify  Verify
-	DryRun  bool // read and check everything, write nothing
+	// Microarchitecture says what becomes of an image that needs a newer
+	// processor than it says.
+	Microarchitecture Microarchitecture
+	DryRun            bool // read and check everything, write nothing
 	Options
 	ChildTags bool // each child gets the first tag with its platform as a suffix
 	Referrers bool // copy signatures and SBOMs with images that come from another repository
@@ -68,7 +71,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 		}
 	}
 	if len(j.Sources) == 0 {
-		_, err := check(nil)
+		_, err := check(nil, "")
 		return nil, err
 	}
 	to, err := j.announce(ctx)
@@ -90,7 +93,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	children, err := check(readings)
+	children, err := check(readings, j.Microarchitecture)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +106,18 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 		return nil, err
 	}
 	j.Meter.settle(ordered(children))
-	if err := t.send(ctx, children, r.verifier.rest); err != nil {
+	if err := t.send(ctx, children, func(ctx context.Context, children []*child) error {
+		if err := r.verifier.rest(ctx, children); err != nil {
+			return err
+		}
+		changed, err := j.Microarchitecture.levels(children)
+		if err == nil && changed { // what it was is known only now that its layers have passed by
+			if err = distinct(children); err == nil {
+				index, err = compute(children, old, j.Options)
+			}
+		}
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	if j.Referrers {

@@ -35,10 +35,14 @@ const (
 // A Verification is what was found in an image.
 type Verification struct {
 	Verdict  program.Verdict
-	Programs []Program // those that the image starts
-	Wrong    []string  // why the image is refused; each a sentence
-	Notes    []string  // why it was not verified, and what is worth knowing; each a clause
-	Read     int64     // bytes of layers that were asked for to verify it, beyond those that were copied
+	Programs []Program     // those that the image starts
+	Wrong    []string      // why the image is refused; each a sentence
+	Notes    []string      // why it was not verified, and what is worth knowing; each a clause
+	Level    program.Level // what it demands of the processor
+	Declared bool          // the index says so
+	Read     int64         // bytes of layers that were asked for to verify it, beyond those that were copied
+
+	leveled bool // its level was compared with the platform
 }
 
 // Proved reports whether it was proved that the image starts.
@@ -130,6 +134,7 @@ func (v *verifier) inspect(ctx context.Context, of subject) (*Verification, erro
 		}
 		return one
 	})
+	out.Level = report.Demands(p)
 	if v.mode == VerifyAll {
 		if stopped != "" {
 			out.Notes = append(out.Notes, stopped)
