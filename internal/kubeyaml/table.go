@@ -173,6 +173,3 @@ func workflow(spec string) *form {
 		inherits:   []string{spec, spec + ".templateDefaults"},
 	}
 }
-
-// Holders returns the table of the kinds that are known.
-func Holders() []Holder { return holders }

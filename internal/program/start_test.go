@@ -31,18 +31,20 @@ func check(t *testing.T, s Start, on string, layers ...[]file) (Report, int) {
 	}
 	v := rootfs.NewView(len(layers), s.Windows)
 	r, settled := Check(v, s, p)
+	read := 0
 	for n := len(layers) - 1; n >= 0 && !settled; n-- {
 		l, err := (&rootfs.Reader{Budget: &rootfs.Budget{}}).Read(bytes.NewReader(imagetest.Tar(layers[n])))
 		if err != nil {
 			t.Fatal(err)
 		}
 		v.Push(l)
+		read++
 		r, settled = Check(v, s, p)
 	}
 	if !settled {
 		t.Error("all is read, and nothing is settled")
 	}
-	return r, v.Read()
+	return r, read
 }
 
 // starts tells in a line what is started: "path@layer machine <via", the

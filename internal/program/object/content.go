@@ -32,11 +32,6 @@ type part struct {
 	b  []byte
 }
 
-// NewContent makes the content of a file that is all there.
-func NewContent(b []byte) *Content {
-	return &Content{Size: int64(len(b)), parts: []part{{0, b}}}
-}
-
 // Head returns the beginning of the file, at least HeadSize bytes of it or all.
 func (c *Content) Head() []byte { return c.parts[0].b }
 

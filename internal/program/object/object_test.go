@@ -142,7 +142,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		file := Read(NewContent(b))
+		file := Read(&Content{Size: int64(len(b)), parts: []part{{0, b}}})
 		switch {
 		case file.Kind == Binary && (file.Machine.Format == "" || file.Machine.Arch == ""):
 			t.Errorf("a program without a machine: %+v", file)

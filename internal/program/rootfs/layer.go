@@ -103,16 +103,6 @@ func (l *Layer) at(p string) (e *Entry, ok bool) {
 	return nil, false
 }
 
-// Entries returns how many files were kept, for tests and reports.
-func (l *Layer) Entries() int { return len(l.entries) + len(l.plain) }
-
-// Each calls visit with every file that was kept whole, in no order.
-func (l *Layer) Each(visit func(p string, e *Entry)) {
-	for p, e := range l.entries {
-		visit(p, e)
-	}
-}
-
 // fold makes paths in lower case lead to the paths of the layer.
 func (l *Layer) fold() *Layer {
 	f := newLayer()

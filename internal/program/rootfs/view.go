@@ -28,9 +28,6 @@ func (v *View) Push(l *Layer) {
 	v.layers = append(v.layers, l)
 }
 
-// Read returns how many layers were added, and Complete whether none is left.
-func (v *View) Read() int { return len(v.layers) }
-
 // Complete reports whether all layers were added.
 func (v *View) Complete() bool { return len(v.layers) == v.total }
 
