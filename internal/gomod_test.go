@@ -17,7 +17,6 @@ var unlinked = map[string]string{
 	"github.com/go-openapi/jsonpointer":   "tests of k8s.io/client-go",
 	"github.com/go-openapi/jsonreference": "tests of k8s.io/client-go",
 	"github.com/go-openapi/swag":          "tests of k8s.io/client-go",
-	"github.com/kr/text":                  "tests of gopkg.in/yaml.v3",
 	"gotest.tools/v3":                     "tests of github.com/docker/cli",
 }
 
