@@ -71,6 +71,9 @@ func bench(ctx context.Context, sizes string, runs int) error {
 	if err != nil {
 		return err
 	}
+	if err := installPools(ctx, c); err != nil {
+		return err
+	}
 	measuring, contenders, err := build(ctx, dir, kubeconfig)
 	if err != nil {
 		return err
@@ -144,6 +147,10 @@ func build(ctx context.Context, dir, kubeconfig string) (measuring string, cs []
 	if measuring, err = turns.Build(ctx, dir, "./wholelist"); err != nil {
 		return "", nil, err
 	}
+	manifest := filepath.Join(dir, "deploy.yaml")
+	if err := os.WriteFile(manifest, []byte(deployment), 0o600); err != nil {
+		return "", nil, err
+	}
 	list := []string{kubectl, "--kubeconfig", kubeconfig, "get", "nodes"}
 	ours := []string{detect, "--kubeconfig", kubeconfig, "--quiet"}
 	return measuring, []contender{
@@ -151,6 +158,8 @@ func build(ctx context.Context, dir, kubeconfig string) (measuring string, cs []
 		{name: "`kubectl get nodes -L kubernetes.io/arch`", argv: slices.Concat(list, []string{"-L", "kubernetes.io/arch"})},
 		{name: "client-go, typed list", argv: []string{whole, kubeconfig}},
 		{name: "`detect-arch --report`", argv: slices.Concat(ours, []string{"--report", filepath.Join(dir, "report.json")})},
+		{name: "`detect-arch --for deploy.yaml`", argv: slices.Concat(ours, []string{"--for", manifest})},
+		{name: "`detect-arch --node-pools`", argv: slices.Concat(ours, []string{"--node-pools"})},
 		{name: "**`detect-arch`**", argv: ours},
 	}, nil
 }
@@ -165,6 +174,9 @@ func nodes(from, to int) []*corev1.Node {
 			arch = "arm64"
 		}
 		n := cluster.Fill(cluster.Node(fmt.Sprintf("ip-10-%d-%d-%d.eu-west-1.compute.internal", i>>16, i>>8&255, i&255), "linux", arch))
+		if i%50 == 0 {
+			n.Labels["pool"] = "web"
+		}
 		if arch == "arm64" {
 			n.Spec.Taints = []corev1.Taint{{Key: "kubernetes.io/arch", Value: arch, Effect: corev1.TaintEffectNoSchedule}}
 		}

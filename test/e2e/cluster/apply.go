@@ -30,6 +30,11 @@ func (c *ControlPlane) Apply(t testing.TB, namespace, documents string) {
 	}
 }
 
+// ApplyDocuments is Apply outside of a test.
+func (c *ControlPlane) ApplyDocuments(ctx context.Context, namespace, documents string) error {
+	return c.apply(ctx, namespace, documents)
+}
+
 // ApplyStatus applies the same documents, and then the status of those that have
 // one, as their controllers would.
 func (c *ControlPlane) ApplyStatus(t testing.TB, namespace, documents string) {
