@@ -102,7 +102,7 @@ func readChild(path string) (child, error) {
 // https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#run-child-pipelines-with-merge-request-pipelines
 const alwaysRun = "workflow:\n  rules:\n    - when: always\n\n"
 
-// pipeline gives the whole child pipeline, as YAML.
+// pipeline returns the whole child pipeline, as YAML.
 func (c child) pipeline(ps platform.List, rs []runner) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Written by detect-arch: a job for each platform.\n")
@@ -118,7 +118,7 @@ func (c child) pipeline(ps platform.List, rs []runner) []byte {
 	return b.Bytes()
 }
 
-// quote gives text as a YAML string in quotes, which JSON's are too.
+// quote returns text as a YAML string in quotes, which JSON's are too.
 func quote(s string) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -268,7 +268,7 @@ func (c *config) knownContexts(e *command.Env) []string {
 	return cluster.Access{Kubeconfig: c.kubeconfig, Getenv: e.Getenv}.Known()
 }
 
-// sources gives what the flags ask about.
+// sources returns what the flags ask about.
 func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
 	if len(c.files) == 0 {
 		return cluster.Access{

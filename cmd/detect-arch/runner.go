@@ -72,7 +72,7 @@ func parsePattern(s string) ([]string, error) {
 	return strings.Split(p.String(), "/"), nil
 }
 
-// runnerFor gives the labels of the most specific runner for p: of rs, or of
+// runnerFor returns the labels of the most specific runner for p: of rs, or of
 // the provider's own if none of rs is for p.
 func runnerFor(p platform.Platform, rs, provider []runner) tags {
 	parts := strings.Split(p.String(), "/")

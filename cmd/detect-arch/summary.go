@@ -9,7 +9,7 @@ import (
 	"github.com/polyarch/polyarch/internal/text"
 )
 
-// summary gives Markdown for GitHub: a table of nodes per platform, and a
+// summary returns Markdown for GitHub: a table of nodes per platform, and a
 // picture of it in mermaid.
 func summary(chosen []offer, surveys []*cluster.Survey) string {
 	ps := list(chosen)

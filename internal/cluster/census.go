@@ -168,7 +168,7 @@ func (k kind) compare(l kind) int {
 	return cmp.Or(slices.Compare([]string{k.os, k.arch}, []string{l.os, l.arch}), k.term-l.term)
 }
 
-// selector gives the filter's selector as the API takes it.
+// selector returns the filter's selector as the API takes it.
 func (f *Filter) selector() string {
 	if f.Selector == nil {
 		return ""

@@ -145,7 +145,7 @@ var harmless = regexp.MustCompile(`^[A-Za-z0-9_.:@/+-]{1,253}$`)
 
 var forbidden = regexp.MustCompile(`^\S+ is forbidden: User "([^"]+)" cannot`)
 
-// subject gives kubectl's flag for the user that a 403 names.
+// subject returns kubectl's flag for the user that a 403 names.
 func subject(message string) string {
 	m := forbidden.FindStringSubmatch(message)
 	if m == nil {
@@ -161,7 +161,7 @@ func subject(message string) string {
 	return "--user=USER" // what a server says is not put into a command line
 }
 
-// explain gives the error for a request that got no answer, or half of one.
+// explain returns the error for a request that got no answer, or half of one.
 func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	var known *exit.Error
 	if errors.As(err, &known) {

@@ -37,7 +37,7 @@ type Access struct {
 	ServiceAccount string // the folder; empty for the one that every pod has
 }
 
-// Open gives the clusters in the order of the contexts, without a connection
+// Open returns the clusters in the order of the contexts, without a connection
 // to any of them. A context that does not exist is an error of code Usage; no
 // cluster at all is one of code Unreachable.
 func (a Access) Open() ([]Source, error) {
@@ -145,7 +145,7 @@ func (a Access) context(rules *clientcmd.ClientConfigLoadingRules, merged *api.C
 	return newServer(name, namespace, c, &a)
 }
 
-// files gives the kubeconfig files, or nil if there is none and this may be a
+// files returns the kubeconfig files, or nil if there is none and this may be a
 // pod. A file that is named and missing is an error; kubectl passes over it,
 // and a pipeline would then ask the wrong cluster.
 func (a Access) files() (*clientcmd.ClientConfigLoadingRules, error) {
@@ -182,8 +182,8 @@ func (a Access) files() (*clientcmd.ClientConfigLoadingRules, error) {
 	return &clientcmd.ClientConfigLoadingRules{Precedence: paths}, nil
 }
 
-// inFolder gives the kubeconfig in the folder p, which is how a pipeline mounts
-// a Secret, or p itself where it is no folder.
+// inFolder returns the kubeconfig in the directory p, which is how a pipeline mounts
+// a Secret, or p itself where it is not one.
 func inFolder(p string) string {
 	if i, err := os.Stat(p); err != nil || !i.IsDir() {
 		return p

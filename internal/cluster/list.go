@@ -28,7 +28,7 @@ type listing struct {
 	keep     []string // the labels that matter beside those of platforms
 }
 
-// A sink takes what a listing gives. A listing that has to start again calls
+// A sink takes what a listing returns. A listing that has to start again calls
 // start again, and the sink forgets what it has.
 type sink struct {
 	start  func()

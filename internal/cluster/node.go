@@ -74,7 +74,7 @@ func (w *wireNode) node() Node {
 	return n
 }
 
-// platform gives the node's platform by its labels, or, for a part that has no
+// platform returns the node's platform by its labels, or, for a part that has no
 // label, by what the kubelet reports; labelled tells which of the two it was.
 func (n *Node) platform() (p platform.Platform, labelled bool, err error) {
 	os, arch := n.Labels[osLabel], n.Labels[archLabel]

@@ -19,7 +19,7 @@ import (
 	"github.com/polyarch/polyarch/internal/pod"
 )
 
-// open gives the server as a source that does not wait between tries; waits
+// open returns the server as a source that does not wait between tries; waits
 // gets what it would have waited.
 func open(t *testing.T, s *clustertest.Server, waits *[]time.Duration) *Server {
 	t.Helper()
@@ -39,7 +39,7 @@ func open(t *testing.T, s *clustertest.Server, waits *[]time.Duration) *Server {
 	return server
 }
 
-// ask gives a survey as words: the offers, then what was left out and noted.
+// ask returns a survey as words: the offers, then what was left out and noted.
 func ask(t *testing.T, s *clustertest.Server, q Query) string {
 	t.Helper()
 	survey, err := open(t, s, nil).Survey(context.Background(), q)

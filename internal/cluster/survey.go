@@ -41,7 +41,7 @@ type Group struct {
 	Example  string `json:"example"` // one of them
 }
 
-// Platforms gives the platforms that the cluster offers.
+// Platforms returns the platforms that the cluster offers.
 func (s *Survey) Platforms() platform.List {
 	var ps []platform.Platform
 	for _, o := range s.Offers {
@@ -188,7 +188,7 @@ func group(groups map[[2]string]*Group, platform, reason, node string) *Group {
 	return g
 }
 
-// survey gives the sums, in an order that depends on the nodes alone.
+// survey returns the sums, in an order that depends on the nodes alone.
 func (t *tally) survey(cluster string) *Survey {
 	s := &Survey{Cluster: cluster, Whole: !t.partial, Offers: []Offer{}, LeftOut: sorted(t.leftOut), Notes: sorted(t.notes), Warnings: t.warnings, Unknown: t.unknown}
 	if s.Warnings == nil {
