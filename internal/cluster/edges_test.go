@@ -318,3 +318,20 @@ func TestHostileServers(t *testing.T) {
 		t.Errorf("%v, %d groups of %d nodes", err, len(survey.LeftOut), sum)
 	}
 }
+
+// Names are one line each, of a length that somebody reads.
+func TestNamesOfStrangers(t *testing.T) {
+	s := clustertest.Start(t,
+		clustertest.Node("a\n::set-output name=x::y", "linux", "amd64", clustertest.Cordoned),
+		clustertest.Node("b", "linux", "arm64", clustertest.Taint("x\x1b[31m"+strings.Repeat("y", 5000)+":NoSchedule")))
+	survey, err := open(t, s, nil).Survey(context.Background(), Query{})
+	if err != nil || len(survey.LeftOut) != 2 {
+		t.Fatalf("%v, %+v", err, survey)
+	}
+	if got := survey.LeftOut[0].Example; got != "a ::set-output name=x::y" {
+		t.Errorf("%q", got)
+	}
+	if got := survey.LeftOut[1].Reason; !strings.HasPrefix(got, `tainted x\x1b[31myyy`) || len(got) > maxSaid+3 {
+		t.Errorf("%q", got)
+	}
+}

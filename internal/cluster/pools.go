@@ -158,7 +158,7 @@ const maxWarnings = 20
 
 func (t *tally) warn(format string, args ...any) {
 	if len(t.warnings) < maxWarnings {
-		t.warnings = append(t.warnings, fmt.Sprintf(format, args...))
+		t.warnings = append(t.warnings, brief(fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -213,6 +213,7 @@ func sorted(groups map[[2]string]*Group) []Group {
 	for _, g := range slices.SortedFunc(maps.Values(groups), func(a, b *Group) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Reason, b.Reason))
 	}) {
+		g.Reason, g.Example = brief(g.Reason), brief(g.Example) // names and taints that somebody else chose
 		list = append(list, *g)
 	}
 	return list
