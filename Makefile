@@ -55,7 +55,7 @@ nightly: ## NIGHTLY='s390x arm arm64 windows programs fuzz soak': other machines
 	@hack/nightly.sh $(NIGHTLY)
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck, deadcode, govulncheck, actionlint, shellcheck, yamllint
+lint: ## gofmt, go vet, staticcheck, deadcode, govulncheck, actionlint, zizmor, shellcheck, yamllint
 	@hack/lint.sh
 
 .PHONY: e2e

@@ -408,6 +408,7 @@ func TestAuto(t *testing.T) {
 		"kaniko's image":        {machine{files: dockerfile(kanikoExecutor, socket), programs: []string{"docker"}}, nil, "kaniko: there is a Dockerfile, and this is kaniko's image"},
 		"a BuildKit daemon":     {machine{files: dockerfile(), programs: []string{"buildctl", "buildah"}, env: map[string]string{"BUILDKIT_HOST": "tcp://b"}}, nil, "buildkit: there is a Dockerfile, and buildctl is installed, and a daemon is at tcp://b"},
 		"a docker daemon":       {machine{files: dockerfile(socket), programs: []string{"docker", "buildah"}}, nil, "docker: there is a Dockerfile, and docker is installed, and a daemon is at " + socket},
+		"an instance of buildx": {machine{files: dockerfile(socket), programs: []string{"docker"}, env: map[string]string{"BUILDX_BUILDER": "b"}}, nil, "buildx: there is a Dockerfile, and BUILDX_BUILDER names an instance of buildx"},
 		"a cache to write":      {machine{files: dockerfile(socket), programs: []string{"docker", "buildah"}}, func(r *Request) { r.CacheTo = []string{"x"} }, "buildx: there is a Dockerfile, and docker is installed, and a daemon is at " + socket},
 		"docker without daemon": {machine{files: dockerfile(), programs: []string{"docker", "buildah"}}, nil, "buildah: there is a Dockerfile, and buildah is installed"},
 		"a daemon each time":    {machine{files: dockerfile(), programs: []string{"buildctl", daemonless}}, nil, "buildkit: there is a Dockerfile, and " + daemonless + " is installed"},
