@@ -28,6 +28,7 @@ func (c *config) folder(dir string) (folder, error) {
 	}
 	f := folder{root: root}
 	excluded := 0
+	links := map[string]bool{}
 	err = fs.WalkDir(root.FS(), ".", func(rel string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -60,9 +61,13 @@ func (c *config) folder(dir string) (folder, error) {
 			f.left = append(f.left, note{File: filepath.Join(dir, rel), Text: "it is not a regular file"})
 		default:
 			f.files = append(f.files, rel)
+			if d.Type()&fs.ModeSymlink != 0 {
+				links[rel] = true
+			}
 		}
 		return nil
 	})
+	f.files = once(dir, f.files, links)
 	if err != nil {
 		return folder{}, exit.Failf("reading %s: %w", dir, err)
 	}
@@ -74,6 +79,35 @@ func (c *config) folder(dir string) (folder, error) {
 		return folder{}, e
 	}
 	return f, nil
+}
+
+// once drops the links to files that are there by themselves, or by another link.
+func once(dir string, files []string, links map[string]bool) []string {
+	if len(links) == 0 {
+		return files
+	}
+	seen := map[string]bool{}
+	real := func(rel string) string {
+		path, err := filepath.EvalSymlinks(filepath.Join(dir, rel))
+		if err != nil {
+			return rel
+		}
+		return path
+	}
+	for _, rel := range files {
+		if !links[rel] {
+			seen[real(rel)] = true
+		}
+	}
+	return slices.DeleteFunc(files, func(rel string) bool {
+		if !links[rel] {
+			return false
+		}
+		path := real(rel)
+		again := seen[path]
+		seen[path] = true
+		return again
+	})
 }
 
 // excluded reports whether a pattern of --exclude is for a file or folder: by

@@ -384,6 +384,8 @@ func shapes(t testing.TB) []string {
 		"affinity:\n  nodeAffinity:\n    requiredDuringSchedulingIgnoredDuringExecution:\n      nodeSelectorTerms:\n      - matchExpressions:\n        - {key: spot, operator: DoesNotExist}\n      - matchFields:\n        - key: metadata.name\n          operator: In\n          values: [n1]\n      - {}\n      -\n        matchExpressions: []\n      - matchExpressions:\n        - key: kubernetes.io/os\n          operator: In\n          values: [linux]\n        matchFields: []\ncontainers:\n- image: hello",
 		"affinity: {podAffinity: {}, nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: spot, operator: Exists}]}]}}}\ncontainers: [{image: hello}]",
 		"affinity:\n    nodeAffinity:\n        preferredDuringSchedulingIgnoredDuringExecution: []\ncontainers:\n- image: hello\n- image: other",
+		"initContainers:\n-\ncontainers:\n- image: hello",
+		"affinity:\n  nodeAffinity:\n    requiredDuringSchedulingIgnoredDuringExecution:\n      nodeSelectorTerms:\n      - matchExpressions: [{key: spot, oper: Exists}]\ncontainers:\n- image: hello",
 		"nodeName: n1\ncontainers:\n- image: hello",
 		"containers:\n- image: |-\n    hello\n  args: [\"a\\tb\"]",
 		"containers:\n-   image: hello\n    command:\n      - sh\n      - |\n        # no comment\n        exit\n",

@@ -24,6 +24,7 @@ type Document struct {
 	replaced  map[*node]int      // aliases of a node that edits replace by text
 	planned   map[*node][]change // what edits do to nodes
 	read      map[*node]keys     // mappings that decide, with the keys of them that do
+	pods      map[*node]bool     // of Workloads
 	visits    int
 
 	roots     []*node

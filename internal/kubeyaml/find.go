@@ -10,13 +10,13 @@ import (
 
 const (
 	maxLists  = 32
-	maxVisits = 200_000 // objects and steps of paths, which aliases can multiply
+	maxVisits = 50_000 // steps beyond two for each byte, which aliases can multiply
 )
 
 // visit counts a step, so that aliases of aliases end somewhere.
 func (d *Document) visit(at *node) error {
-	if d.visits++; d.visits > maxVisits {
-		return exit.Failf("aliases make more than %d objects of the document", maxVisits).OnLine(at.line, 0).
+	if d.visits++; d.visits > maxVisits+2*len(d.chunk.Bytes) {
+		return exit.Failf("aliases multiply what the document holds, more than %d times in all", maxVisits).OnLine(at.line, 0).
 			Hint("write out what the aliases stand for")
 	}
 	return nil
@@ -60,7 +60,7 @@ func (d *Document) find(obj *node, in List, depth int) error {
 			return err
 		}
 	}
-	if why := d.partial(obj, apiVersion, kind); why != "" && len(d.Workloads) > found {
+	if why := d.partial(obj, apiVersion, d.Workloads[found:]); why != "" && len(d.Workloads) > found {
 		d.Workloads = d.Workloads[:found]
 		d.Left = append(d.Left, Left{Object: strings.TrimSpace(kind + " " + nameOf(obj)), Line: obj.line, Why: why})
 		return nil
@@ -101,11 +101,11 @@ func unrendered(obj *node) error {
 // partial says why an object is a part of one only, or returns "". A patch has
 // the form of what it changes: strategic merge replaces the node selector terms
 // of the base by its own, so that what is added to it would take effect alone.
-func (d *Document) partial(obj *node, apiVersion, kind string) string {
+func (d *Document) partial(obj *node, apiVersion string, found []*Workload) string {
 	directive := ""
-	for i, w := range d.Workloads {
-		if w.obj == obj && directive == "" {
-			directive = directiveIn(d.Workloads[i].pod)
+	for _, w := range found {
+		if directive == "" {
+			directive = directiveIn(w.pod)
 		}
 	}
 	if directive == "" {
@@ -179,7 +179,7 @@ func (d *Document) unread(n *node, kind, path string, depth int) error {
 	if n.kind != mapping {
 		return nil
 	}
-	if slices.ContainsFunc(d.Workloads, func(w *Workload) bool { return w.pod == n }) {
+	if d.pods[n] {
 		return nil
 	}
 	if _, v := n.get("containers"); v != nil && path != "" && runs(v.resolve()) {
@@ -310,5 +310,9 @@ func (d *Document) workload(s step, spec, parent *node, path string) error {
 	}
 	w.style = styleOf(d.chunk.Bytes, spec, parent)
 	d.Workloads = append(d.Workloads, w)
+	if d.pods == nil {
+		d.pods = map[*node]bool{}
+	}
+	d.pods[spec] = true
 	return nil
 }

@@ -160,7 +160,16 @@ func (d *Document) decides(m *node, names ...string) error {
 		if old == nil || len(names) == 0 {
 			names = nil
 		} else {
-			names = append(old[:len(old):len(old)], names...)
+			fresh := slices.Clone(old)
+			for _, name := range names {
+				if !old.has(name) {
+					fresh = append(fresh, name)
+				}
+			}
+			if len(fresh) == len(old) {
+				return nil
+			}
+			names = fresh
 		}
 	}
 	d.read[m] = names
