@@ -46,7 +46,6 @@ require (
 	google.golang.org/protobuf v1.36.12-0.20260120151049-f2248ac996af // indirect
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
-	gotest.tools/v3 v3.5.2 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260317180543-43fb72c5454a // indirect
 	k8s.io/utils v0.0.0-20260210185600-b8788abfbbc2 // indirect
@@ -57,8 +56,11 @@ require (
 )
 
 require (
+	github.com/polyarch/polyarch v0.0.0
 	github.com/polyarch/polyarch/test/e2e v0.0.0
 	gopkg.in/yaml.v3 v3.0.1
 )
 
 replace github.com/polyarch/polyarch/test/e2e => ../test/e2e
+
+replace github.com/polyarch/polyarch => ..

@@ -67,8 +67,8 @@ var contenders = []contender{
 		}
 		s.WriteString("manifests:\n")
 		for i := range w.digests {
-			p := append(strings.Split(platforms[i].name, "/"), "")
-			fmt.Fprintf(&s, "- {image: %q, platform: {os: %s, architecture: %q, variant: %q}}\n", w.source+"/"+w.from+":"+slug(platforms[i].name), p[0], p[1], p[2])
+			p := append(strings.Split(platforms[i], "/"), "")
+			fmt.Fprintf(&s, "- {image: %q, platform: {os: %s, architecture: %q, variant: %q}}\n", w.source+"/"+w.from+":"+slug(platforms[i]), p[0], p[1], p[2])
 		}
 		file := filepath.Join(b.dir, "spec.yaml")
 		return [][]string{{b.programs["manifest-tool"], "--plain-http", "push", "--type", "oci", "from-spec", file}}, os.WriteFile(file, []byte(s.String()), 0o644)

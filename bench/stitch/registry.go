@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +26,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/polyarch/polyarch/internal/imagetest"
 )
 
 // A server is a registry with a proxy before it.
@@ -75,14 +76,11 @@ func (s *server) stop() {
 	s.cmd.Wait()
 }
 
-// platforms and their ELF machines: as many as the largest index has.
-var platforms = []struct {
-	name    string
-	machine uint16
-}{
-	{"linux/amd64", 62}, {"linux/arm64", 183}, {"linux/arm/v7", 40}, {"linux/s390x", 22}, {"linux/ppc64le", 21}, {"linux/riscv64", 243},
-	{"linux/386", 3}, {"linux/loong64", 258}, {"linux/arm/v6", 40}, {"linux/arm/v5", 40}, {"linux/mips64le", 8}, {"linux/mipsle", 8},
-	{"linux/mips", 8}, {"linux/ppc64", 21}, {"linux/mips64", 8}, {"freebsd/amd64", 62},
+// platforms are as many as the largest index has.
+var platforms = []string{
+	"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x", "linux/ppc64le", "linux/riscv64",
+	"linux/386", "linux/loong64", "linux/arm/v6", "linux/arm/v5", "linux/mips64le", "linux/mipsle",
+	"linux/mips", "linux/ppc64", "linux/sparc64", "freebsd/amd64",
 }
 
 // pushImages stores an image for each platform, of some layers of size bytes
@@ -90,11 +88,11 @@ var platforms = []struct {
 func pushImages(s *server, repo string, n int, size int64, layers, program int) ([]v1.Hash, error) {
 	var digests []v1.Hash
 	for i, p := range platforms[:n] {
-		img, err := image(p.name, p.machine, size, uint64(i), layers, program)
+		img, err := image(p, size, uint64(i), layers, program)
 		if err != nil {
 			return nil, err
 		}
-		ref, err := name.ParseReference(fmt.Sprintf("%s/%s:%s", s.direct, repo, slug(p.name)), name.Insecure)
+		ref, err := name.ParseReference(fmt.Sprintf("%s/%s:%s", s.direct, repo, slug(p)), name.Insecure)
 		if err != nil {
 			return nil, err
 		}
@@ -112,22 +110,8 @@ func pushImages(s *server, repo string, n int, size int64, layers, program int) 
 
 func slug(p string) string { return strings.ReplaceAll(p, "/", "_") }
 
-func image(platform string, machine uint16, size int64, seed uint64, layers, at int) (v1.Image, error) {
-	program := make([]byte, 64)
-	copy(program, "\x7fELF")
-	order := binary.ByteOrder(binary.LittleEndian)
-	program[4], program[5], program[6] = 2, 1, 1
-	switch platform {
-	case "linux/s390x", "linux/ppc64", "linux/mips64":
-		program[5], order = 2, binary.BigEndian
-	case "linux/mips":
-		program[4], program[5], order = 1, 2, binary.BigEndian
-	case "linux/386", "linux/mipsle", "linux/arm/v7", "linux/arm/v6", "linux/arm/v5":
-		program[4] = 1
-		binary.LittleEndian.PutUint32(program[36:], 0x05000000)
-	}
-	order.PutUint16(program[16:], 2)
-	order.PutUint16(program[18:], machine)
+func image(platform string, size int64, seed uint64, layers, at int) (v1.Image, error) {
+	program := []byte(imagetest.ELF(imagetest.Arch(platform), 0x05000000))
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for n := range layers {
 		noise := make([]byte, size)

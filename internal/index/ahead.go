@@ -12,7 +12,7 @@ type ahead struct {
 	open func(int) (io.ReadCloser, error)
 	ch   []chan opened
 	last int
-	most int // how many are open that nobody has asked for yet
+	most int // how many may be asked for at a time
 }
 
 type opened struct {
@@ -20,13 +20,14 @@ type opened struct {
 	err error
 }
 
-// openAhead asks for the first layers that nobody has read yet.
+// openAhead asks for the top layer, which has what most images start, unless
+// somebody has read it.
 func (v *verifier) openAhead(ctx context.Context, of subject, layers []v1.Descriptor) *ahead {
 	a := &ahead{ch: make([]chan opened, len(layers)), last: -1, most: of.ahead}
 	a.open = func(n int) (io.ReadCloser, error) { return of.open(ctx, layers[n]) }
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for n := range min(of.ahead, len(layers)) {
+	for n := range min(1, len(layers)) {
 		if _, known := v.layers[layers[n].Digest]; known || encrypted(layers[n]) != "" {
 			break
 		}
@@ -44,13 +45,16 @@ func (a *ahead) start(n int) {
 	}()
 }
 
-// next returns layer n, and asks for a later one.
+// next returns layer n. The top one has not been enough when a later one is
+// wanted: then the two below are asked for at once, then four at a time.
 func (a *ahead) next(n int) (io.ReadCloser, error) {
 	if a.ch[n] == nil {
 		a.start(n)
 	}
-	if next := max(a.last, n) + 1; next < len(a.ch) && next < n+a.most && a.ch[next] == nil {
-		a.start(next)
+	for next := max(a.last, n) + 1; n > 0 && next < len(a.ch) && next < n+min(a.most, 2*n); next++ {
+		if a.ch[next] == nil {
+			a.start(next)
+		}
 	}
 	o := <-a.ch[n]
 	a.ch[n] <- o // for close

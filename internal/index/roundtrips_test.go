@@ -95,10 +95,10 @@ func TestRoundTrips(t *testing.T) {
 	}{
 		{"platforms from the configs", "", false, index.VerifyOff, 3, func(n, t int) int { return 2*n + t }},
 		{"platforms declared", "", true, index.VerifyOff, 2, func(n, t int) int { return n + t }},
-		{"programs verified", "", false, index.VerifyEntrypoint, 3, func(n, t int) int { return 2*n + t + 2*n }}, // each image has two layers
+		{"programs verified", "", false, index.VerifyEntrypoint, 3, func(n, t int) int { return 2*n + t + n }}, // the program is in the top one of two layers
 		{"Bearer", "bearer", false, index.VerifyOff, 5, func(n, t int) int { return 2*n + t + 2 }},
 		{"Basic", "basic", false, index.VerifyOff, 4, func(n, t int) int { return 2*n + t + 1 }},
-		{"Bearer, verified", "bearer", false, index.VerifyEntrypoint, 5, func(n, t int) int { return 2*n + t + 2 + 2*n }},
+		{"Bearer, verified", "bearer", false, index.VerifyEntrypoint, 5, func(n, t int) int { return 2*n + t + 2 + n }},
 	} {
 		for _, n := range []int{1, 4, 16} {
 			for _, nt := range []int{1, 3} {

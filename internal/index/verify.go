@@ -58,8 +58,8 @@ type Program struct {
 }
 
 const (
-	// aheadLayers are asked for at once, so that a small one on top costs no
-	// round trip of its own; of a store that is near, the top one alone.
+	// aheadLayers are asked for at once below the top one, unless the store is
+	// near.
 	aheadLayers = 4
 	// maxEntrypointBytes bounds how much of an image is read to find what it
 	// starts and what that needs.
@@ -73,7 +73,7 @@ type subject struct {
 	layers []v1.Descriptor                                             // the base image's first
 	config func(context.Context) (*image.Config, error)                // waits until it has been read
 	open   func(context.Context, v1.Descriptor) (io.ReadCloser, error) // reads a layer from its start
-	ahead  int                                                         // how many layers to ask for before they are known to be needed
+	ahead  int                                                         // how many layers to ask for at once below the top one
 }
 
 // inspect verifies an image, from its top layer down. It asks for the first
