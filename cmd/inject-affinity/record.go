@@ -141,7 +141,6 @@ func set(m *map[string]bool, key string) {
 type fileSeen struct {
 	source
 	object, template, patch bool
-	empty                   bool
 }
 
 func (s *fileSeen) add(c kubeyaml.Chunk, f findings) {

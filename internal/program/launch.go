@@ -12,7 +12,6 @@ type launcher struct {
 	skip    int      // words before the command
 	assigns bool     // NAME=VALUE words come before the command
 	numeric bool     // -10 is an option
-	bundled bool     // the letters take their value in the same word or the next
 }
 
 // launchers are those found in images, by their manuals.

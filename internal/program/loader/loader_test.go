@@ -56,7 +56,7 @@ func makeCache(o binary.ByteOrder, order byte, entries [][4]any, hwcaps ...strin
 
 func TestCache(t *testing.T) {
 	entries := [][4]any{
-		{"libc.so.6", "/v3/libc.so.6", 0x0303, 1<<62 | 0},
+		{"libc.so.6", "/v3/libc.so.6", 0x0303, 1 << 62},
 		{"libc.so.6", "/lib/libc.so.6", 0x0303, 0},
 		{"libc.so.6", "/lib32/libc.so.6", 0x0003, 0},
 		{"libold.so", "/old/libold.so", 0x0303, 4},
