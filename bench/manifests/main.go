@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -41,6 +42,7 @@ func main() {
 type contender struct {
 	name    string
 	argv    []string
+	in      string // the file in that folder; "" is stream.yaml
 	runs    []turns.Cost
 	tooLong bool
 	diff    string // lines added and removed, as git counts them
@@ -100,6 +102,7 @@ func build(ctx context.Context, dir string) (measure string, cs []contender, err
 		{name: "`kustomize build`, a patch", argv: []string{kustomize, "build", "%s"}},
 		{name: "`yq`, an assignment", argv: []string{yq, `(select(.kind == "Deployment") | .spec.template.spec.affinity) = ` + term, "%s/stream.yaml"}},
 		{name: "yaml.v3, decode and encode", argv: []string{filepath.Join(dir, "roundtrip"), "%s/stream.yaml"}},
+		{name: "`inject-affinity`, the same objects as one List", in: "list.json", argv: []string{ours, "--offline", "--quiet", "--image", image + "=" + image + ";linux/amd64,linux/arm64", "%s/list.json"}},
 		{name: "**`inject-affinity`**", argv: []string{ours, "--offline", "--quiet", "--image", image + "=" + image + ";linux/amd64,linux/arm64", "%s/stream.yaml"}},
 	}, nil
 }
@@ -117,7 +120,7 @@ func (c *contender) run(ctx context.Context, measure, work string, first bool, l
 	defer cancel()
 	var err error
 	if first {
-		c.diff, err = diff(ctx, argv, filepath.Join(work, "stream.yaml"), filepath.Join(work, "out.yaml"))
+		c.diff, err = diff(ctx, argv, filepath.Join(work, cmp.Or(c.in, "stream.yaml")), filepath.Join(work, "out.yaml"))
 	} else {
 		var cost turns.Cost
 		cost, err = turns.Run(ctx, measure, argv)

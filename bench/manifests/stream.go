@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 const image = "registry.example.com/team/web:1.7@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -32,7 +38,41 @@ func write(dir string, n int) (int, error) {
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o644); err != nil {
 		return 0, err
 	}
+	if err := list(filepath.Join(dir, "list.json"), b.Bytes()); err != nil {
+		return 0, err
+	}
 	return b.Len(), os.WriteFile(filepath.Join(dir, "stream.yaml"), b.Bytes(), 0o644)
+}
+
+// list writes the objects of a stream as kubectl get -o json prints them.
+func list(path string, stream []byte) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	w.WriteString("{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n")
+	dec := yaml.NewDecoder(bytes.NewReader(stream))
+	for first := true; ; first = false {
+		var object map[string]any
+		if err := dec.Decode(&object); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		b, err := json.MarshalIndent(object, "        ", "    ")
+		if err != nil {
+			return err
+		}
+		if !first {
+			w.WriteString(",\n")
+		}
+		w.WriteString("        ")
+		w.Write(b)
+	}
+	w.WriteString("\n    ],\n    \"kind\": \"List\",\n    \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n")
+	return w.Flush()
 }
 
 func environment() string {
