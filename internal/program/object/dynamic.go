@@ -1,5 +1,7 @@
 package object
 
+import "bytes"
+
 // A Dynamic is what the dynamic section of an ELF file says to the loader
 // (System V ABI, "Dynamic Section"; GNU's tags as in glibc's elf.h).
 type Dynamic struct {
@@ -151,16 +153,19 @@ func (s *section) flags() {
 }
 
 // text returns a string of DT_STRTAB.
-func (s *section) text(offset uint64) string {
+func (s *section) text(offset uint64) string { return string(s.bytes(offset)) }
+
+// bytes is text that is not kept.
+func (s *section) bytes(offset uint64) []byte {
 	table, left, ok := s.e.file(s.tags[dtStrTab])
 	if ok && offset < left {
 		b := s.c.From(table+offset, min(left-offset, maxString+1))
-		if t := cstring(b); len(t) < len(b) {
-			return t
+		if end := bytes.IndexByte(b, 0); end >= 0 {
+			return b[:end]
 		}
 	}
 	s.doubt("has names that were not read")
-	return ""
+	return nil
 }
 
 // versions reads DT_VERDEF and DT_VERNEED (LSB Core, "Symbol Versioning").

@@ -107,8 +107,8 @@ func (s *section) symbols(m Machine) {
 		if v.undefined || bind == bindLocal || !v.visible || kind == section || kind == file || v.zero && v.shndx != absolute && kind != tls {
 			continue
 		}
-		if name := s.text(uint64(v.name)); name != "" {
-			y.defs = append(y.defs, def{hash(name), s.version(n)})
+		if name := s.bytes(uint64(v.name)); len(name) > 0 {
+			y.defs = append(y.defs, def{maphash.Bytes(seed, name), s.version(n)})
 		}
 	}
 	slices.SortFunc(y.defs, func(a, b def) int { return cmp.Compare(a.hash, b.hash) })
