@@ -173,3 +173,6 @@ func workflow(spec string) *form {
 		inherits:   []string{spec, spec + ".templateDefaults"},
 	}
 }
+
+// Table is the kinds that are known, for the test that holds it to their schemas.
+var Table = holders
