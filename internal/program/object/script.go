@@ -28,7 +28,7 @@ func script(h []byte) File {
 		}
 		// The name must end before the buffer does, or it may be cut.
 		name := bytes.TrimLeft(line, " \t")
-		if len(name) == 0 || cut && bytes.IndexAny(name, " \t\x00") < 0 {
+		if len(name) == 0 || cut && !bytes.ContainsAny(name, " \t\x00") {
 			return File{}
 		}
 	}

@@ -2,6 +2,8 @@ package rootfs
 
 import (
 	"hash/maphash"
+	"iter"
+	"maps"
 	"path"
 	"strings"
 
@@ -103,10 +105,14 @@ func (l *Layer) at(p string) (e *Entry, ok bool) {
 	return nil, false
 }
 
+// All returns the entries of which more is kept than that they are there, by
+// their paths, in no order.
+func (l *Layer) All() iter.Seq2[string, *Entry] { return maps.All(l.entries) }
+
 // fold makes paths in lower case lead to the paths of the layer.
 func (l *Layer) fold() *Layer {
 	f := newLayer()
-	for p, e := range l.entries {
+	for p, e := range l.All() {
 		f.entries[strings.ToLower(p)] = e
 	}
 	for p := range l.implied {

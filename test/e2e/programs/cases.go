@@ -138,17 +138,17 @@ func (s *set) libraries(argv []string, libraries []rootfs.Found, add adder) erro
 func (b *base) like(p string) (file, bool) {
 	name := filepath.Base(p)
 	found := ""
-	b.layer.Each(func(at string, e *rootfs.Entry) {
+	for at := range b.layer.All() {
 		if filepath.Base(at) == name && (found == "" || at < found) {
 			found = at
 		}
-	})
+	}
 	if found == "" && strings.HasPrefix(name, "ld") { // each architecture has its own name for it
-		b.layer.Each(func(at string, e *rootfs.Entry) {
+		for at, e := range b.layer.All() {
 			if e.File.ELF != nil && e.File.ELF.Dynamic != nil && e.File.ELF.Dynamic.IsGlibcLoader() {
 				found = at
 			}
-		})
+		}
 	}
 	if found == "" {
 		return file{}, false
