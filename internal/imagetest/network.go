@@ -6,17 +6,17 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // A Network connects clients to servers in memory, so that tests in a
 // testing/synctest bubble run on its clock.
 type Network struct {
-	mu      sync.Mutex
-	hosts   map[string]*listener
-	servers []*http.Server
-	running atomic.Int64 // handlers
+	mu          sync.Mutex
+	hosts       map[string]*listener
+	servers     []*http.Server
+	serving     sync.WaitGroup // until a server accepts no more connections
+	connections sync.WaitGroup // of the servers
 }
 
 // NewNetwork makes a network without servers.
@@ -28,15 +28,23 @@ func (n *Network) Serve(host string, delay time.Duration, h http.Handler) {
 	l := &listener{ch: make(chan net.Conn), done: make(chan struct{})}
 	n.mu.Lock()
 	n.hosts[host] = l
-	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n.running.Add(1)
-		defer n.running.Add(-1)
-		time.Sleep(delay)
-		h.ServeHTTP(w, r)
-	})}
+	s := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(delay)
+			h.ServeHTTP(w, r)
+		}),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			switch s {
+			case http.StateNew: // in Serve
+				n.connections.Add(1)
+			case http.StateClosed, http.StateHijacked: // at the very end of the connection's goroutine
+				n.connections.Done()
+			}
+		},
+	}
 	n.servers = append(n.servers, s)
 	n.mu.Unlock()
-	go s.Serve(l)
+	n.serving.Go(func() { s.Serve(l) })
 }
 
 // Transport returns a transport on the network.
@@ -68,16 +76,21 @@ func (n *Network) Transport() *http.Transport {
 	}
 }
 
-// Close stops all servers and waits for what they are doing.
+// Close stops all servers and waits for what they are doing. The clock of a
+// bubble stands still once its test has returned: a handler that begins, or a
+// connection that lingers, after that would sleep forever.
 func (n *Network) Close() {
 	n.mu.Lock()
-	for _, s := range n.servers {
+	servers := n.servers
+	n.mu.Unlock()
+	for _, s := range servers {
 		s.Close()
 	}
-	n.mu.Unlock()
-	for n.running.Load() > 0 {
-		time.Sleep(time.Second)
+	n.serving.Wait()
+	for _, s := range servers {
+		s.Close() // the connections that were accepted meanwhile
 	}
+	n.connections.Wait()
 }
 
 type listener struct {
