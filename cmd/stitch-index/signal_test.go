@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -154,6 +155,11 @@ func TestUnsolicitedResponses(t *testing.T) {
 // Whatever signal ends the program, its builds end with it, and its folder goes.
 func TestSignalsEndBuilds(t *testing.T) {
 	program := programPath(t)
+	// Under nohup, or in a shell's background, some signals are ignored. A
+	// program inherits that, but not that they are handled here.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+	defer signal.Stop(handled)
 	for sig, code := range map[syscall.Signal]int{syscall.SIGHUP: 129, syscall.SIGINT: 130, syscall.SIGQUIT: 131, syscall.SIGTERM: 143} {
 		dir, tmp := t.TempDir(), t.TempDir()
 		started, ended := filepath.Join(dir, "started"), filepath.Join(dir, "ended")
