@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A module or a package that is added later has its updates too.
+// Modules and packages that are added later get updates too.
 func TestUpdatesCoverEverything(t *testing.T) {
 	b, err := os.ReadFile("../.github/dependabot.yml")
 	if err != nil {

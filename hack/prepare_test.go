@@ -92,9 +92,9 @@ func versions(t *testing.T, dir string) map[string][]string {
 	return found
 }
 
-// Whatever named a release before, a prepared tree names its own and no other,
-// and a second run changes nothing. What hack/docs generates has tests of its
-// own, and takes a minute to build in a new folder: here it is only called.
+// Wherever a release was named before, a prepared tree names its own and no
+// other, and a second run changes nothing. hack/docs has its own tests, and
+// takes a minute to build in a new folder: here it is only called.
 func TestPrepare(t *testing.T) {
 	dir, bin := clone(t), t.TempDir()
 	if err := os.WriteFile(filepath.Join(bin, "go"), []byte("#!/bin/sh\necho called: go \"$@\"\n"), 0o755); err != nil {
@@ -148,7 +148,7 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// Between releases, documents name one: the last.
+// Between releases, documents name the last one.
 func TestDocumentsNameOneRelease(t *testing.T) {
 	got := versions(t, "..")
 	if len(got) != 1 {

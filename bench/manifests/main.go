@@ -1,6 +1,6 @@
 // Command manifests measures what it costs to add node affinity to manifests:
-// inject-affinity beside what else could do it, on a long stream and on a
-// single Deployment. It prints a Markdown table.
+// inject-affinity and its alternatives, on a long stream and on a single
+// Deployment. It prints a Markdown table.
 //
 //	go run -C bench ./manifests
 package main

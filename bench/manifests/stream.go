@@ -17,7 +17,7 @@ import (
 const image = "registry.example.com/team/web:1.7@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 // write makes a folder with a stream of n documents, stream.yaml, and what
-// kustomize needs to patch it. It gives the stream's size.
+// kustomize needs to patch it. It returns the stream's size.
 func write(dir string, n int) (int, error) {
 	var b bytes.Buffer
 	for i := range n {

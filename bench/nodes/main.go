@@ -1,6 +1,6 @@
 // Command nodes measures what it costs to find the platforms of a large
-// cluster: detect-arch beside what else a pipeline could run, against a real
-// API server with nodes as long as real ones. It prints a Markdown table.
+// cluster: detect-arch and what else a pipeline could run, against a real API
+// server with nodes as long as real ones. It prints a Markdown table.
 //
 //	go run -C bench ./nodes
 //
@@ -110,8 +110,8 @@ func bench(ctx context.Context, sizes string, runs int) error {
 	return nil
 }
 
-// between puts a proxy before the cluster and gives a kubeconfig that leads
-// through it.
+// between puts a proxy in front of the cluster and returns a kubeconfig that
+// leads through it.
 func between(kubeconfig, dir string) (*proxy, string, error) {
 	config, err := clientcmd.LoadFromFile(kubeconfig)
 	if err != nil {
@@ -165,7 +165,7 @@ func build(ctx context.Context, dir, kubeconfig string) (measuring string, cs []
 }
 
 // nodes makes the nodes from a number up to another: two of three amd64, the
-// rest arm64 with the taint that GKE gives them.
+// rest arm64 with the taint that GKE puts on them.
 func nodes(from, to int) []*corev1.Node {
 	var all []*corev1.Node
 	for i := from; i < to; i++ {

@@ -20,8 +20,8 @@ spec:
       containers: [{name: app, image: app, resources: {requests: {cpu: 500m, memory: 1Gi}}}]
 `
 
-// installPools gives the cluster the definitions of Karpenter, Cluster API and
-// OpenShift's machine API, and pools: as many as large clusters have.
+// installPools adds to the cluster the definitions of Karpenter, Cluster API
+// and OpenShift's machine API, and pools: as many as large clusters have.
 func installPools(ctx context.Context, c *cluster.ControlPlane) error {
 	var b strings.Builder
 	for _, m := range tool.CRDs {

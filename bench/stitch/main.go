@@ -1,7 +1,7 @@
 // Command stitch measures what it costs to make one index of the images built
-// for each platform: stitch-index beside the tools a pipeline could use
-// instead, against a real registry behind a proxy that delays each answer. It
-// prints Markdown tables.
+// for each platform: stitch-index and the tools a pipeline could use instead,
+// against a real registry behind a proxy that delays each answer. It prints
+// Markdown tables.
 //
 //	go run -C bench ./stitch
 //

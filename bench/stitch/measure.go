@@ -102,7 +102,8 @@ func (b *benchmark) all(ctx context.Context, delay time.Duration, runs int, else
 	return results, nil
 }
 
-// tags returns tags that name nothing yet: stitch-index moves none that is right.
+// tags returns tags that name nothing yet, since stitch-index does not move one
+// that is right already.
 func (b *benchmark) tags(n int) []string {
 	run := b.next()
 	var all []string

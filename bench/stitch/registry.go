@@ -30,7 +30,7 @@ import (
 	"github.com/polyarch/polyarch/internal/imagetest"
 )
 
-// A server is a registry with a proxy before it.
+// A server is a registry with a proxy in front of it.
 type server struct {
 	direct string // host:port without the proxy
 	proxy  *proxy

@@ -23,9 +23,9 @@ import (
 	ours "github.com/polyarch/polyarch/internal/registry"
 )
 
-// The bundle is read as Tekton's resolver reads it: the layer whose
-// annotations name kind and name, its first file. What comes out is, byte for
-// byte, what stands in the repository.
+// The bundle is read as Tekton's resolver reads it: the layer whose annotations
+// name kind and name, its first file. The result is, byte for byte, what is in
+// the repository.
 func TestBundle(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
@@ -70,7 +70,7 @@ func TestBundle(t *testing.T) {
 	}
 }
 
-// What a file holds besides is left out, and each object keeps its own bytes.
+// Other documents in a file are left out, and each object keeps its own bytes.
 func TestEveryDocument(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.yaml")
 	one := "# first\napiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: one}\nspec:\n  description: |\n    ---\n    no marker\n"

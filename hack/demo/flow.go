@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// flow runs the main job from the repository's root and leaves what it made in
-// the folder out.
+// flow runs the main workflow from the repository's root and writes its results
+// to the folder out.
 func flow(ctx context.Context, listen, out string) error {
 	const sample = "samples/hello"
 	if _, err := os.Stat(sample); err != nil {
@@ -105,7 +105,7 @@ func (s *shell) do(line string, f func() error) {
 
 func (s *shell) run(argv ...string) { s.exec(os.Stdout, argv) }
 
-// capture runs a command and gives what it printed, without the line break.
+// capture runs a command and returns what it printed, without the line break.
 func (s *shell) capture(argv ...string) string {
 	var b bytes.Buffer
 	s.exec(io.MultiWriter(os.Stdout, &b), argv)

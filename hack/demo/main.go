@@ -1,6 +1,6 @@
-// Command demo runs polyarch's main job from source to pinned manifests on
-// this machine alone: a recorded cluster, a registry in this process, Go's own
-// cross-compiler. It prints each command line before it runs it.
+// Command demo runs polyarch's main workflow, from source to pinned manifests,
+// on this machine alone, with a recorded cluster, a registry in this process
+// and Go's own cross-compiler. It prints each command line before it runs it.
 //
 //	demo [--out FOLDER] [--listen ADDRESS]   the whole flow
 //	demo build                               the build command, for stitch-index

@@ -12,8 +12,8 @@ import (
 	"github.com/polyarch/polyarch/internal/imagetest"
 )
 
-// The first lines of README.md do what it says, with a recorded cluster, a
-// builder and a kubectl of the test's in the path, and its registry for ghcr.io.
+// The first lines of README.md do what it says, with a recorded cluster, the
+// test's own builder and kubectl in PATH, and its registry as ghcr.io.
 func TestREADME(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -28,7 +28,7 @@ type action struct {
 
 type field struct{ Description, Default, Type string }
 
-// byHand are the inputs that are no flags: arguments, and what is about the
+// byHand are the inputs that are not flags: arguments, and settings of the
 // action itself.
 var byHand = map[string][]string{
 	"detect-arch":     {"working-directory", "version", "releases"},
@@ -98,8 +98,8 @@ func same(t *testing.T, what string, want, got []string) {
 	}
 }
 
-// What is no flag, the script reads by its name; it asks the programs for their
-// flags. Only the Node versions that runners have run it.
+// The script reads inputs that are not flags by name, and asks the programs for
+// their flags. Only the Node versions that runners have run it.
 func TestActionsRun(t *testing.T) {
 	script, err := os.ReadFile(filepath.Join(root, "actions", "main.js"))
 	if err != nil {
@@ -162,8 +162,8 @@ func (j *job) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*map[string]any)(j))
 }
 
-// ofComponents are the inputs of components that are no flags, beside those
-// that all have, and the flags that are none.
+// ofComponents are the inputs of components that are not flags, besides those
+// that all have, and the flags that are not inputs.
 var ofComponents = map[string]struct {
 	program      string
 	more, except []string // except: flags, and groups of them

@@ -30,7 +30,7 @@ var notInputs = map[string]string{
 	"install":    "Tasks do it where they need it",
 }
 
-// gitlabInputs are the flags that are inputs of GitLab's components alone: a
+// gitlabInputs are the flags that are inputs only of GitLab's components: a
 // child pipeline is GitLab's, and a step's summary on GitHub shows the diff.
 var gitlabInputs = []string{"child-pipeline", "child-job", "child-script", "diff"}
 
@@ -39,8 +39,8 @@ var defaults = map[string]string{
 	"write": "true", // what a step prints is only its log
 }
 
-// componentDefaults are what GitLab gives every project, and files whose names
-// artifacts:paths has to know.
+// componentDefaults are the values that GitLab sets for every project, and
+// files whose names artifacts:paths must know.
 var componentDefaults = map[string]string{
 	"stitch-index image":          "$CI_REGISTRY_IMAGE",
 	"stitch-index tag":            "$CI_COMMIT_REF_SLUG",
@@ -128,8 +128,8 @@ func childVariable(flag string) string {
 	return "POLYARCH_CHILD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// componentValue returns the value of a job's variable. GitLab refuses a truth value there, and
-// takes one for text if there is something beside it: the script takes the blank away again.
+// componentValue returns the value of a job's variable. GitLab refuses a boolean there, but
+// takes it as text with a blank beside it, which the script removes again.
 func componentValue(in input) string {
 	if in.Name == "child-script" { // a script: what its $ mean is the shell's to say
 		return `{value: "$[[ inputs.` + in.Name + ` ]]", expand: false}`
@@ -173,8 +173,8 @@ var blocks = map[string]block{
 		}
 		return out
 	},
-	// outputs of a GitHub action. Of a result that several programs have, the last
-	// one that ran counts.
+	// outputs of a GitHub action. If several programs have a result, the last one
+	// that ran counts.
 	"action-outputs": func(h []*help) (out []string) {
 		var names []string
 		text := map[string]string{}
@@ -203,7 +203,7 @@ var blocks = map[string]block{
 			case in.Number:
 				out, value = append(out, "  type: number"), in.Default
 			case in.Options != nil:
-				var words []string // in quotes: off is a truth value in YAML
+				var words []string // in quotes: off is a boolean in YAML
 				for _, w := range in.Options {
 					words = append(words, quote(w))
 				}

@@ -10,16 +10,15 @@
 //	# action-inputs: detect-arch -context stitch-index
 //	# end
 //
-// are replaced by what these binaries' flags make there, for example inputs of
-// an action, but for detect-arch's --context, which is written by hand; -Build
-// leaves out all flags that --help shows under that heading, +jobs takes one of
-// them back.
-// The lines of a Markdown file after
+// are generated from these binaries' flags, for example as inputs of an action,
+// except detect-arch's --context, which is written by hand; -Build leaves out
+// all flags that --help shows under that heading, and +jobs adds one of them
+// back. The lines of a Markdown file after
 //
 //	<!-- resource: tasks/deploy/deploy.yaml -->
 //
-// are tables of that Task's or Pipeline's params, workspaces and results.
-// With -check it changes nothing and fails on what is stale.
+// are tables of that Task's or Pipeline's params, workspaces and results. With
+// -check it changes nothing and fails if anything is stale.
 package main
 
 import (

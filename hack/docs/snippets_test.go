@@ -13,8 +13,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Every YAML snippet of every document is one that works: it can be read, and
-// what it says to polyarch's actions, components and Tasks exists there.
+// Every YAML snippet of every document works: it parses, and what it passes to
+// polyarch's actions, components and Tasks exists there.
 func TestSnippets(t *testing.T) {
 	n := 0
 	err := files(root, func(path string, text []byte) error {

@@ -8,7 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A resource is what the tables tell of a Task or a Pipeline.
+// A resource is what the tables show of a Task or a Pipeline.
 type resource struct {
 	Spec struct {
 		Params     []param

@@ -51,8 +51,8 @@ func rewriteYAML(doc string, from sources) (string, error) {
 	return doc, failed
 }
 
-// without returns h less the flag or result of this name, or the flags under the
-// heading of this name.
+// without returns h without the flag or result of this name, or the flags under
+// the heading of this name.
 func (h *help) without(name string) *help {
 	return &help{
 		Name:    h.Name,

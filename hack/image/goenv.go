@@ -11,8 +11,8 @@ import (
 )
 
 // Compile builds the Go program pkg of the module in the folder dir for p and
-// gives its content, which depends on the source, the ldflags and the version
-// of Go alone. What the compiler prints goes to this program's output.
+// returns its content, which depends only on the source, the ldflags and the
+// version of Go. What the compiler prints goes to this program's output.
 func Compile(dir, pkg, ldflags string, p platform.Platform) ([]byte, error) {
 	tmp, err := os.MkdirTemp("", "compile-")
 	if err != nil {

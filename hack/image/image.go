@@ -1,5 +1,5 @@
 // Package image makes images from files on this machine, without a base image,
-// a daemon or a registry. The same files give the same digest, whenever and
+// a daemon or a registry. The same files yield the same digest, whenever and
 // wherever they are put together.
 package image
 

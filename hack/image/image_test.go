@@ -49,7 +49,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := validate.Image(img); err != nil { // not of the index: an in-toto layer is no tar file
+	if err := validate.Image(img); err != nil { // not of the index: an in-toto layer is not a tar file
 		t.Fatal(err)
 	}
 	want := map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": m.Manifests[0].Digest.String()}

@@ -1,5 +1,5 @@
-// Command recording runs polyarch's main job against a registry on this machine
-// and draws what a terminal shows of it: the picture in README.md.
+// Command recording runs polyarch's main workflow against a registry on this
+// machine and draws what a terminal shows of it: the picture in README.md.
 //
 //	recording [--out docs/demo.svg]
 //
@@ -97,8 +97,8 @@ func run(out string) error {
 	return os.WriteFile(out, draw(lines), 0o644)
 }
 
-// play runs a command and returns what it printed, when. Failing is part of
-// the story; not starting is not.
+// play runs a command and returns what it printed, and when. A command may
+// fail, but it must start.
 func play(dir, bin, command string) ([]line, error) {
 	cmd := exec.Command("bash", "-c", "("+command+") 2>&1")
 	cmd.Dir = dir

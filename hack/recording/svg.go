@@ -75,7 +75,7 @@ func class(text string, typed bool) string {
 	return ""
 }
 
-// wrapped breaks what says what is wrong into lines that fit.
+// wrapped breaks error messages into lines that fit.
 func wrapped(s string) (lines []string) {
 	if k := class(s, false); k != "wrong" && k != "hint" {
 		return []string{s}

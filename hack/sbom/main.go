@@ -1,5 +1,5 @@
-// Command sbom writes beside an archive of Go programs which modules they were
-// linked from: an SPDX document.
+// Command sbom writes, beside an archive of Go programs, an SPDX document with
+// the modules that they were linked from.
 //
 //	sbom --version v1.2.3 --out polyarch.tar.gz.spdx.json polyarch.tar.gz
 package main

@@ -1,6 +1,6 @@
 // Package spdx says in an SPDX 2.3 document (spdx.github.io/spdx-spec/v2.3)
 // which modules Go programs were linked from, as the linker recorded it in
-// them. syft reads the same record, and is 400 modules to build.
+// them. syft reads the same record, but takes 400 modules to build.
 package spdx
 
 import (
@@ -15,7 +15,7 @@ import (
 // Source is the repository that all the programs are from.
 const Source = "https://github.com/polyarch/polyarch"
 
-// A Program is a Go executable of whatever platform.
+// A Program is a Go executable for any platform.
 type Program struct {
 	Name    string // its path in what the document is about
 	Content []byte
@@ -25,7 +25,7 @@ type object = map[string]any
 
 // Document returns a document, for encoding as JSON, about what name is and unique
 // tells from all others of this name. The version is that of the programs' own
-// module. It holds no time of making: what is made again has to be the same.
+// module. It has no creation time, so that builds are reproducible.
 func Document(name, unique, version string, programs ...Program) (map[string]any, error) {
 	d := document{known: map[string]bool{}}
 	for _, p := range programs {

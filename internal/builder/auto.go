@@ -8,7 +8,8 @@ import (
 )
 
 // Auto picks a builder from what the context folder and the machine hold, and
-// says why. What the project is decides first, then what can build it here.
+// says why. The kind of project decides first, then which tools can build it
+// here.
 func Auto(r Request) (b Builder, why string, err error) {
 	in := func(name string) string { return filepath.Join(r.Context, name) }
 	has := func(name string) bool { return r.Host.Exists(in(name)) }
@@ -36,8 +37,8 @@ func Auto(r Request) (b Builder, why string, err error) {
 		Hint("name another folder with --context, a builder with --builder, or a build command after --")
 }
 
-// forDockerfile picks what can build a Dockerfile here, and has the options
-// that were given.
+// forDockerfile picks a builder that can build a Dockerfile here and has the
+// options that were given.
 func forDockerfile(r Request) (Builder, string, error) {
 	h := r.Host
 	var missing []string

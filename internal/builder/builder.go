@@ -14,7 +14,7 @@ import (
 // A Builder knows one tool.
 type Builder struct {
 	Name    string
-	Program string   // what has to be on the PATH; empty if the user names it
+	Program string   // what must be in PATH; empty if the user names it
 	Remedy  string   // how to get Program, one sentence
 	Once    bool     // one call builds all platforms, as one index
 	Options []Option // those it has; naming another is an error
@@ -182,8 +182,8 @@ func (b Builder) Annotates() bool { return b.annotates }
 // Has reports whether b has the option.
 func (b Builder) Has(o Option) bool { return slices.Contains(b.Options, o) }
 
-// Plan checks that b can do what r asks for and gives its calls. dir names the
-// folder for the files of the calls, below which each has its own.
+// Plan checks that b can do what r asks for and returns its calls. dir names
+// the folder for the files of the calls, below which each has its own.
 func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 	if err := b.check(r); err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 	return legs, nil
 }
 
-// lacks returns an option that r names and b has not, or "".
+// lacks returns an option that r names and b lacks, or "".
 func (b Builder) lacks(r Request) Option {
 	given := map[Option]bool{
 		Dockerfile: r.Dockerfile != "", Target: r.Target != "", BuildArg: len(r.BuildArgs) > 0, Label: len(r.Labels) > 0, Secret: len(r.Secrets) > 0,
@@ -251,7 +251,7 @@ func (b Builder) check(r Request) error {
 	}
 	for o, values := range map[Option][]string{Target: {r.Target}, PlatformTarget: slices.Collect(maps.Values(r.PlatformTargets))} {
 		for _, v := range values {
-			if strings.HasPrefix(v, "-") { // some tools would take it for an option of theirs
+			if strings.HasPrefix(v, "-") { // some tools would take it for an option
 				return exit.Usagef("flag --%s: %q begins with -", o, v).Hint("options of %s itself go into --builder-arg", b.Name)
 			}
 		}

@@ -11,8 +11,8 @@ const (
 )
 
 // buildkit runs buildctl with the daemon at BUILDKIT_HOST or the usual socket.
-// Where neither is, BuildKit's own script brings a daemon for each call; its
-// daemons share a state folder, which one at a time can lock.
+// If there is neither, BuildKit's own script starts a daemon for each call;
+// these share a state folder, which only one at a time can lock.
 func buildkit() Builder {
 	return Builder{
 		Name:     "buildkit",
@@ -85,7 +85,7 @@ func buildctl(h Host) string {
 	return "buildctl"
 }
 
-// registryCache spells out what buildx takes in short: a reference alone.
+// registryCache expands buildx's short form, a reference alone.
 func registryCache(caches []string) []string {
 	var long []string
 	for _, c := range caches {

@@ -28,9 +28,8 @@ const namesSecret = `(?:[a-z0-9_.-]*(?:token|secret|passw|passphrase|credential|
 const hidden = "***"
 
 // CommandLine returns a step as a shell takes it. The values of arguments whose
-// names speak of a secret, and credentials in URLs and headers, are left out,
-// and so is what s.Hidden lists: more people read a log than a build argument
-// is meant for.
+// names suggest a secret, credentials in URLs and headers, and what s.Hidden
+// lists are left out: a log has more readers than a build argument.
 func (s Step) CommandLine() string {
 	words := make([]string, len(s.Argv))
 	for i, w := range s.Argv {

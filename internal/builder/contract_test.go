@@ -291,7 +291,7 @@ func TestWhatToolsReport(t *testing.T) {
 	}
 }
 
-// What tools said when they failed, and what is made of it.
+// What tools printed when they failed, and how it is explained.
 func TestRecordedFailures(t *testing.T) {
 	want := map[string]struct {
 		cause string

@@ -11,9 +11,9 @@ import (
 const LayoutVariable = "OCI_LAYOUT"
 
 // custom runs the user's own command, in the context folder and with the
-// environment that Skaffold gives to its custom builders
-// (skaffold.dev/docs/builders/builder-types/custom). The command pushes
-// $IMAGE, or leaves the image as an OCI layout in $OCI_LAYOUT.
+// environment that Skaffold sets for its custom builders
+// (skaffold.dev/docs/builders/builder-types/custom). The command pushes $IMAGE,
+// or leaves the image as an OCI layout in $OCI_LAYOUT.
 func custom() Builder {
 	return Builder{
 		Name:    "custom",

@@ -49,7 +49,7 @@ func digestInMetadata(path string) func([]string) (Pushed, error) {
 }
 
 // digestLine looks for a digest in the last lines that a tool printed. A tool
-// whose words have changed reports nothing, which is no error.
+// whose wording has changed reports nothing, which is not an error.
 func digestLine(line *regexp.Regexp) func([]string) (Pushed, error) {
 	return func(lines []string) (Pushed, error) {
 		p := Pushed{}

@@ -8,9 +8,9 @@ import (
 // pushedLine is the last line of docker push.
 var pushedLine = regexp.MustCompile(`: digest: (sha256:[0-9a-f]{64}) size: \d+`)
 
-// docker runs docker build and docker push. BuildKit is asked for by name: the
-// legacy builder takes a base image of another platform that it happens to
-// have, and says nothing.
+// docker runs docker build and docker push. BuildKit is requested explicitly:
+// the legacy builder silently takes a base image of another platform that it
+// happens to have.
 func docker() Builder {
 	return Builder{
 		Name:     "docker",

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// withheld are the variables by which a CI system hands its own powers to a
-// step: where the step's results go, the tokens of the run, and the passwords
-// of registries. What a build runs is the repository's code, and often that of
-// its dependencies: it gets none of them, unless --secret or --build-arg names
-// one. Sources: docs.github.com/actions/reference/workflows-and-actions/variables
-// and docs.gitlab.com/ci/variables/predefined_variables.
+// withheld are the variables by which a CI system passes its own rights to a
+// step: where the step's results go, the tokens of the run, and the passwords of
+// registries. A build runs the repository's code, and often that of its
+// dependencies: it gets none of them, unless --secret or --build-arg names one.
+// Sources: docs.github.com/actions/reference/workflows-and-actions/variables and
+// docs.gitlab.com/ci/variables/predefined_variables.
 var (
 	withheld = []string{
 		"GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "GITHUB_ARTIFACTS", "GITHUB_TOKEN", "GH_TOKEN",
@@ -31,10 +31,10 @@ func (b Builder) Environ(environ []string, r Request) []string {
 	var seen []string
 	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")
-		// Windows knows no case in a variable's name
+		// Windows ignores case in a variable's name
 		upper := strings.ToUpper(name)
 		hidden := slices.Contains(withheld, upper) || slices.ContainsFunc(withheldPrefixes, func(p string) bool { return strings.HasPrefix(upper, p) }) ||
-			b.Program == "" && upper == "DOCKER_AUTH_CONFIG" // docker and its kin log in by it
+			b.Program == "" && upper == "DOCKER_AUTH_CONFIG" // docker and similar tools log in with it
 		if !hidden || slices.Contains(given, name) {
 			seen = append(seen, v)
 		}

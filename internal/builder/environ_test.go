@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What a build runs sees neither the files that steer the job nor a token, unless the user names it.
+// A build sees neither the files that control the job nor a token, unless the user names it.
 func TestEnviron(t *testing.T) {
 	all := []string{
 		"PATH=/bin", "GITHUB_SHA=1f2e", "CI=true", "DOCKER_CONFIG=/c", "CI_REGISTRY=registry.example", "AWS_REGION=x",

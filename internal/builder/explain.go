@@ -12,8 +12,7 @@ import (
 	"github.com/polyarch/polyarch/internal/text"
 )
 
-// A symptom is what tools print when something is wrong that the user can
-// mend.
+// A symptom is what tools print when something is wrong that the user can fix.
 type symptom struct {
 	words []string // in lower case; one of them in one of the last lines
 	cause string   // a clause for the error's message
@@ -118,8 +117,8 @@ var qemuNames = map[string]string{
 }
 
 // lacksEmulator reports whether this machine looks as if it cannot run the
-// leg's programs. Builds that cross-compile do not have to, so it is no more
-// than a hint after a failure.
+// leg's programs. Builds that cross-compile need not, so it is only a hint
+// after a failure.
 func lacksEmulator(h Host, leg Leg) bool {
 	const binfmt = "/proc/sys/fs/binfmt_misc/"
 	if h.Platform.OS != "linux" || len(leg.Platforms) != 1 || !h.Exists(binfmt+"status") {
@@ -131,7 +130,7 @@ func lacksEmulator(h Host, leg Leg) bool {
 	return p.OS == "linux" && !native && name != "" && !h.Exists(binfmt+"qemu-"+name)
 }
 
-// explain makes of a failed command an error that says what to do.
+// explain turns a failed command into an error that says what to do.
 func (b Builder) explain(h Host, leg Leg, e *StepError) error {
 	var exited *exec.ExitError
 	if !errors.As(e.Err, &exited) {

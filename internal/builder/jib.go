@@ -7,8 +7,8 @@ import (
 )
 
 // Jib builds Java programs without a Dockerfile or an emulator: one call makes
-// an index of all platforms. The plugin has to be in the project's build file,
-// at 3.2.0 or newer. What it pushed is left to the registry to say.
+// an index of all platforms. The plugin must be in the project's build file, at
+// 3.2.0 or newer. The registry says what it pushed.
 
 // jibMaven runs Maven. --target names a module of a project of several.
 func jibMaven() Builder {

@@ -7,10 +7,10 @@ import (
 
 const kanikoExecutor = "/kaniko/executor"
 
-// kaniko runs the executor of its image, in which this program has to run too:
-// it unpacks the base image over the root folder and removes it afterwards.
-// So it goes one platform at a time, and what has to outlive a build is in
-// /kaniko, which it leaves alone. It is never told to --force.
+// kaniko runs the executor of its image, in which this program must run too: it
+// unpacks the base image over the root folder and removes it afterwards. So it
+// builds one platform at a time, and what must outlive a build is in /kaniko,
+// which it leaves alone. It is never given --force.
 func kaniko() Builder {
 	const inside = "kaniko replaces the files of the machine that it runs on: run stitch-index in kaniko's own image, as a Tekton step does"
 	return Builder{
@@ -40,7 +40,7 @@ func kaniko() Builder {
 			if r.Target != "" {
 				argv = append(argv, "--target", r.Target)
 			}
-			// It does not set the arguments that Dockerfiles of several platforms use.
+			// It does not set the arguments that multi-platform Dockerfiles use.
 			target, build := leg.Platforms[0], r.Host.Platform
 			for _, a := range []string{
 				"TARGETPLATFORM=" + target.String(), "TARGETOS=" + target.OS, "TARGETARCH=" + target.Arch, "TARGETVARIANT=" + target.Variant,

@@ -24,7 +24,7 @@ func ko() Builder {
 		plan: func(r Request, leg Leg) (Build, error) {
 			refs := filepath.Join(leg.Dir, "refs")
 			argv := []string{"ko", "build", "--bare", "--platform", leg.Platforms.String(), "--tags", leg.tag(), "--image-refs", refs}
-			if r.PlainHTTP && !r.Loopback { // loopback it knows by itself; the flag is for base images too
+			if r.PlainHTTP && !r.Loopback { // ko detects loopback itself; the flag applies to base images too
 				argv = append(argv, "--insecure-registry")
 			}
 			argv = append(argv, each("--image-label", r.Labels)...)

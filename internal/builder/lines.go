@@ -49,7 +49,7 @@ func (l *lines) end() {
 }
 
 // styling is what tools colour their output with, and move the cursor with
-// (ECMA-48, section 5.4). It says nothing in a log.
+// (ECMA-48, section 5.4). It means nothing in a log.
 var styling = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]`)
 
 func (l *lines) add(s string) {

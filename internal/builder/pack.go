@@ -9,8 +9,8 @@ import (
 var publishedLine = regexp.MustCompile(`\*\*\* Images \((sha256:[0-9a-f]{64})\)`)
 
 // pack runs Cloud Native Buildpacks. The builder image decides the platform:
-// one that has a single architecture builds that, whatever it is asked for,
-// and exits 0; the check of the pushed image refuses the result.
+// one that has a single architecture always builds for that, and exits 0; the
+// check of the pushed image refuses the result.
 func pack() Builder {
 	return Builder{
 		Name:    "pack",

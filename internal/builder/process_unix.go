@@ -11,6 +11,6 @@ import (
 // that they can be ended together.
 func ownGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// A group may be gone by itself, so that ending it fails, at any time.
+// The group may be gone already, so ending it may fail at any time.
 func terminate(c *exec.Cmd) { syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
 func kill(c *exec.Cmd)      { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }

@@ -23,7 +23,7 @@ type Watcher interface {
 	Ended(leg Leg, err error) // err may be a *StepError
 }
 
-// A Result is what a leg came to.
+// A Result is the outcome of a leg.
 type Result struct {
 	Leg    Leg
 	Pushed Pushed
@@ -41,9 +41,9 @@ type Runner struct {
 	Watcher   Watcher
 }
 
-// Run runs the legs, and gives a result for each in their order. The error is
-// that of the first leg that failed, whoever else failed with it or was ended
-// because of it.
+// Run runs the legs, and returns a result for each, in their order. The error
+// is that of the first leg that failed, even if others failed with it or were
+// ended because of it.
 func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -75,7 +75,7 @@ func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 	return results, first
 }
 
-// errSibling is why a leg ended that did nothing wrong.
+// errSibling is why a leg was ended that did nothing wrong.
 var errSibling = errors.New("ended because another build failed")
 
 func (r Runner) leg(ctx context.Context, leg Leg) (Pushed, error) {

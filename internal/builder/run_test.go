@@ -122,7 +122,7 @@ func TestCustomCommandMayLeaveALayout(t *testing.T) {
 }
 
 // The other builds end with the one that failed, with all that they started,
-// also when they ignore being asked to.
+// even if they ignore the request.
 func TestAFailureEndsTheOthers(t *testing.T) {
 	children := filepath.Join(t.TempDir(), "children")
 	started := make(chan struct{})
@@ -181,7 +181,7 @@ func TestKeepGoing(t *testing.T) {
 	}
 }
 
-// What was not begun when another failed is not begun at all.
+// Builds that have not begun when one fails do not begin at all.
 func TestAFailureKeepsOthersFromStarting(t *testing.T) {
 	rec := &recorder{}
 	results, err := start(t, t.Context(), script(t, "amd64,arm64", `exit 1`), 1, false, rec)

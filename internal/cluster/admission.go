@@ -20,7 +20,7 @@ type objectName struct{ kind, namespace, name string }
 
 // A getter reads single objects of a cluster, or of a record of one.
 type getter interface {
-	// get returns nil for an object that is not there.
+	// get returns nil for an object that does not exist.
 	get(ctx context.Context, o objectName) (json.RawMessage, error)
 }
 
@@ -251,7 +251,7 @@ var placeless = pod.Term{Expressions: []pod.Requirement{
 // https://kubernetes.io/docs/concepts/storage/storage-classes/#allowed-topologies
 func (a *admission) unbound(ctx context.Context, claim, class string) error {
 	if class == "" {
-		return nil // the default class, whose name only a list of all would tell
+		return nil // the default class, whose name only a list of all would show
 	}
 	var sc struct {
 		AllowedTopologies []struct {

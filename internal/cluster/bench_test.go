@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// BenchmarkFile is what reading and judging a node costs, of a file that
-// kubectl wrote.
+// BenchmarkFile measures reading and judging a node of a file that kubectl
+// wrote.
 func BenchmarkFile(b *testing.B) {
 	const nodes = 1000
 	var s strings.Builder

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// A page is what stands around the items of a list.
+// A page is a list without its items.
 type page struct {
 	Continue        string
 	ResourceVersion string
@@ -55,7 +55,7 @@ func decodeList(dec *json.Decoder, each func(*Node)) (page, error) {
 		case "spec":
 			err = dec.Decode(&single.Spec)
 		case "status":
-			var raw json.RawMessage // a Status of the API server has a word here
+			var raw json.RawMessage // a Status of the API server has a string here
 			if err = dec.Decode(&raw); err == nil && len(raw) > 0 && raw[0] == '{' {
 				err = json.Unmarshal(raw, &single.Status)
 			}

@@ -21,8 +21,8 @@ const (
 var errTooMany = errors.New("there are more of them than a cluster has")
 
 // A discovery finds out once which kinds of objects a server knows. Without the
-// right to list something, the API server says 403 even if there is no such
-// thing, so this has to be asked first.
+// right to list a kind, the API server answers 403 even if the kind does not
+// exist, so this must be asked first.
 type discovery struct {
 	server *Server
 	groups map[string][]string // versions of API groups, the preferred one first

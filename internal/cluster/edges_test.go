@@ -59,7 +59,7 @@ func execUser(path string) string {
 	return "{exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: " + path + "}}"
 }
 
-// A token that is refused is asked for anew, once.
+// A refused token is requested anew, once.
 func TestExecPluginIsAskedAgain(t *testing.T) {
 	counter := filepath.Join(t.TempDir(), "count")
 	plugin := script(t, `echo x >> `+counter+`
@@ -108,7 +108,8 @@ func TestExecPluginThatFails(t *testing.T) {
 	}
 }
 
-// A program that waits for somebody ends with the time, and so does what it started.
+// A program that waits for somebody is ended when the time is over, with everything
+// it started.
 func TestExecPluginThatWaits(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("where children are not known, they are left alone")
@@ -135,7 +136,7 @@ func TestExecPluginThatWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for try := 0; ; try++ { // its parent is gone, and whoever took it over may be slow to see
+	for try := 0; ; try++ { // its parent is gone, and its new one may be slow to reap it
 		state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/stat")
 		if err != nil || strings.Contains(string(state), ") Z ") {
 			break
@@ -185,7 +186,7 @@ func TestExpiredOIDC(t *testing.T) {
 	}
 }
 
-// Proxies and gateways that know plain JSON alone are asked for that.
+// Proxies and gateways that know only plain JSON are asked for that.
 func TestPlainJSON(t *testing.T) {
 	nodes := append(clustertest.Nodes(120, "a", "linux", "amd64"), clustertest.Nodes(120, "b", "linux", "arm64")...)
 	for _, code := range []int{http.StatusNotAcceptable, http.StatusBadRequest} {
@@ -227,7 +228,7 @@ func TestContextsWithBlanksAndCommas(t *testing.T) {
 	}
 }
 
-// What went to the server as a credential is not shown, wherever it comes back.
+// A credential that went to the server is not shown, wherever it comes back.
 func TestCredentialsThatComeBack(t *testing.T) {
 	const secret = "eyJhbGciOiJSUzI1NiIsImtpZCI6InNlY3JldCJ9.secret.signature"
 	long := strings.Repeat("x", maxSaid-20) // so that a cut would fall into it
@@ -269,7 +270,7 @@ func TestCredentialsThatComeBack(t *testing.T) {
 	}
 }
 
-// A server that is after our memory or our time gets neither.
+// A server cannot exhaust our memory or our time.
 func TestHostileServers(t *testing.T) {
 	stream := func(start, each string) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, _ *http.Request) bool {
@@ -304,7 +305,7 @@ func TestHostileServers(t *testing.T) {
 			}
 		})
 	}
-	// Reasons without end are one reason.
+	// Endless reasons become one.
 	var nodes []map[string]any
 	for i := range 3000 {
 		nodes = append(nodes, clustertest.Node(fmt.Sprintf("n%d", i), "linux", "amd64", clustertest.Taint(fmt.Sprintf("t%d:NoSchedule", i))))
@@ -319,7 +320,7 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
-// Names are one line each, of a length that somebody reads.
+// Names are one line each, of a readable length.
 func TestNamesOfStrangers(t *testing.T) {
 	s := clustertest.Start(t,
 		clustertest.Node("a\n::set-output name=x::y", "linux", "amd64", clustertest.Cordoned),

@@ -33,8 +33,8 @@ func isStatus(err error, code int) bool {
 // ClusterRole is all that a survey needs, as YAML on one line.
 const ClusterRole = `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: detect-arch}, rules: [{apiGroups: [""], resources: [nodes], verbs: [list]}]}`
 
-// PoolsClusterRole is what a survey of node pools needs. Whose objects say more
-// of Cluster API's pools depends on the cloud.
+// PoolsClusterRole is what a survey of node pools needs. Which objects say more
+// about Cluster API's pools depends on the cloud.
 const PoolsClusterRole = `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: detect-arch}, rules: [` +
 	`{nonResourceURLs: [/apis, /apis/*], verbs: [get]}, ` +
 	`{apiGroups: [""], resources: [nodes], verbs: [list]}, ` +
@@ -140,7 +140,7 @@ func (s *Server) garbled(ctx context.Context, doing string, err error) error {
 	return s.explain(ctx, doing, err)
 }
 
-// harmless are names that mean nothing to a shell.
+// harmless are names that have no special meaning to a shell.
 var harmless = regexp.MustCompile(`^[A-Za-z0-9_.:@/+-]{1,253}$`)
 
 var forbidden = regexp.MustCompile(`^\S+ is forbidden: User "([^"]+)" cannot`)

@@ -13,8 +13,8 @@ import (
 const clustersAtOnce = 8
 
 // SurveyAll asks all sources at once. The surveys and errors are in the order
-// of the sources, one of the two for each: a failure does not stop the rest,
-// so that all failures can be told together.
+// of the sources, one of the two for each: a failure does not stop the rest, so
+// that all failures can be reported together.
 func SurveyAll(ctx context.Context, sources []Source, q Query) ([]*Survey, []error) {
 	surveys, errs := make([]*Survey, len(sources)), make([]error, len(sources))
 	var g errgroup.Group
@@ -29,8 +29,8 @@ func SurveyAll(ctx context.Context, sources []Source, q Query) ([]*Survey, []err
 	return surveys, errs
 }
 
-// patiently asks a source, and leaves it alone soon after ctx ends: client-go
-// waits for a program that gets credentials however long it takes.
+// patiently asks a source, and abandons it soon after ctx ends: client-go waits
+// for a program that gets credentials however long it takes.
 func patiently(ctx context.Context, s Source, q Query) (*Survey, error) {
 	type answer struct {
 		survey *Survey

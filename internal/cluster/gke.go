@@ -92,8 +92,9 @@ var googleLabels = map[string]bool{
 	"cloud.google.com/gke-nodepool": true, "cloud.google.com/machine-family": true,
 }
 
-// clouds are providers whose node pools, or some of them, are no objects of the
-// cluster: by the label of their nodes, what is not known of pools without any.
+// clouds are providers whose node pools, or some of them, are not objects of
+// the cluster: by the label of their nodes, what is not known about pools
+// without nodes.
 var clouds = []struct{ label, unknown string }{
 	{"cloud.google.com/gke-nodepool", "GKE: node pools at zero and node auto-provisioning are no objects in the cluster and are not counted; gcloud container node-pools list shows them"},
 	{"eks.amazonaws.com/nodegroup", "EKS: managed node groups at zero are no objects in the cluster and are not counted; aws eks list-nodegroups shows them"},

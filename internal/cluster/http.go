@@ -12,7 +12,7 @@ import (
 )
 
 // get asks for a path and returns an answer of 200, whose body the caller
-// closes. It tries again what may go better next time.
+// closes. It retries what may succeed next time.
 func (s *Server) get(ctx context.Context, doing, path string, query url.Values, accept string) (*http.Response, error) {
 	u := s.base.JoinPath(path)
 	u.RawQuery = query.Encode()

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// instanceLabel is the label that every cloud gives its nodes.
+// instanceLabel is the label that every cloud sets on its nodes.
 const instanceLabel = "node.kubernetes.io/instance-type"
 
-// The architecture is part of the names that clouds give their machines.
+// The architecture is part of the clouds' names for their machines.
 var (
 	// A family is letters, a generation and attributes, of which g is Graviton:
 	// https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html

@@ -10,14 +10,15 @@ import (
 	"github.com/polyarch/polyarch/internal/pod"
 )
 
-// A nodePool is a Karpenter NodePool, v1 or v1beta1, less what is of no interest.
+// A nodePool is a Karpenter NodePool, v1 or v1beta1, without what does not matter
+// here.
 // https://karpenter.sh/docs/concepts/nodepools/
 type nodePool struct {
 	APIVersion, Kind string
 	Metadata         meta
 	Spec             struct {
 		Limits   map[string]any
-		Replicas *int64 // static: Karpenter keeps so many nodes, whatever pods wait
+		Replicas *int64 // static: Karpenter keeps this many nodes, whether or not pods wait
 		Template struct {
 			Metadata struct{ Labels map[string]string }
 			Spec     nodeTemplate

@@ -32,7 +32,7 @@ type Access struct {
 	Contexts   []string // none for the current one
 	Getenv     func(string) string
 	UserAgent  string
-	Say        func(line string) // for what programs say that get credentials; nil leaves them standard error
+	Say        func(line string) // for the messages of programs that get credentials; nil: standard error
 
 	ServiceAccount string // the folder; empty for the one that every pod has
 }
@@ -82,9 +82,9 @@ func (a Access) Open() ([]Source, error) {
 	return sources, nil
 }
 
-// several returns the contexts, of which one may be a list with commas or blanks
-// between. Docker Desktop, Rancher and GitLab make names that have such
-// characters, so a name that there is goes before.
+// several returns the contexts, each of which may be a list separated by commas
+// or blanks. Docker Desktop, Rancher and GitLab make names with such characters,
+// so an existing name takes precedence.
 func several(contexts []string, merged *api.Config) []string {
 	var out []string
 	for _, c := range contexts {
@@ -99,8 +99,8 @@ func several(contexts []string, merged *api.Config) []string {
 	return out
 }
 
-// Known returns the names of the kubeconfig's contexts, sorted; none if there
-// is no kubeconfig that can be read.
+// Known returns the names of the kubeconfig's contexts, sorted; none if no
+// kubeconfig can be read.
 func (a Access) Known() []string {
 	rules, err := a.files()
 	if err != nil || rules == nil {

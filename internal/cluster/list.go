@@ -28,8 +28,8 @@ type listing struct {
 	keep     []string // the labels that matter beside those of platforms
 }
 
-// A sink takes what a listing returns. A listing that has to start again calls
-// start again, and the sink forgets what it has.
+// A sink takes what a listing returns. A listing that must start over calls
+// start again, and the sink drops what it has.
 type sink struct {
 	start  func()
 	each   func(*Node)
@@ -45,7 +45,7 @@ func (s *Server) list(ctx context.Context, l listing, to sink) (more bool, err e
 		to.start()
 		more, err = s.pages(ctx, l, to)
 		if l.metadata && (isStatus(err, http.StatusNotAcceptable) || isStatus(err, http.StatusBadRequest)) {
-			l.metadata = false // a proxy or a gateway that knows plain JSON alone
+			l.metadata = false // a proxy or a gateway that knows only plain JSON
 			continue
 		}
 		var stale *staleError
@@ -58,7 +58,7 @@ func (s *Server) list(ctx context.Context, l listing, to sink) (more bool, err e
 	}
 }
 
-// A staleError ends a list that may go well from the start.
+// A staleError ends a list that may succeed if started over.
 type staleError struct{ err error }
 
 func (e *staleError) Error() string { return e.err.Error() }

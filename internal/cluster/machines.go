@@ -283,7 +283,8 @@ func (m *machineSet) passedOver(clusters map[string]bool, capacity map[string]qu
 	return ""
 }
 
-// size returns the bound of an annotation, 0 if there is none or it is no number.
+// size returns the bound of an annotation, 0 if there is none or it is not a
+// number.
 func (m *machineSet) size(suffix string) int {
 	n, err := strconv.Atoi(m.Metadata.Annotations[m.group+suffix])
 	if err != nil {

@@ -30,7 +30,7 @@ type Node struct {
 	ClusterName, ClusterNamespace string // of Cluster API, if it made the node
 }
 
-// wireNode is a v1 Node, as JSON, less what is of no interest here.
+// wireNode is a v1 Node, as JSON, without what does not matter here.
 type wireNode struct {
 	Kind     string `json:"kind"`
 	Metadata struct {
@@ -75,7 +75,7 @@ func (w *wireNode) node() Node {
 }
 
 // platform returns the node's platform by its labels, or, for a part that has no
-// label, by what the kubelet reports; labelled tells which of the two it was.
+// label, by what the kubelet reports; labelled reports which of the two it was.
 func (n *Node) platform() (p platform.Platform, labelled bool, err error) {
 	os, arch := n.Labels[osLabel], n.Labels[archLabel]
 	labelled = os != "" && arch != ""
@@ -96,8 +96,8 @@ func (n *Node) contradicted(p platform.Platform) bool {
 	return err == nil && info.Node() != p
 }
 
-// virtual reports whether the node is a virtual kubelet: no machine of any
-// architecture, but a door to another service.
+// virtual reports whether the node is a virtual kubelet: not a machine of any
+// architecture, but a gateway to another service.
 func (n *Node) virtual() bool {
 	return n.Labels[virtualLabel] == virtualValue ||
 		slices.ContainsFunc(n.Taints, func(t pod.Taint) bool { return t.Key == virtualTaint })

@@ -93,7 +93,7 @@ func (r *poolReader) nodeClasses(ctx context.Context, pools []*nodePool) map[cla
 const maxKinds = 20
 
 // oses returns the operating systems of the nodes of a pool that asks for some.
-// Without a word of either it is linux: Windows has to be asked for.
+// If neither says, it is linux: Windows must be requested.
 func (c *nodeClass) oses(asked values) []string {
 	switch {
 	case c != nil && c.os != "" && asked.allows(c.os):

@@ -11,8 +11,8 @@ import (
 )
 
 // client-go starts the programs that a kubeconfig gets credentials from, and
-// gives them the process's standard error. What they write reaches a terminal
-// as it is, as with kubectl; elsewhere, where a CI system reads the lines, it
+// passes them the process's standard error. What they write reaches a terminal
+// unchanged, as with kubectl; elsewhere, where a CI system reads the lines, it
 // is relayed line by line.
 
 // A relay is the standard error of such programs.

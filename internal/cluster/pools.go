@@ -102,8 +102,8 @@ type poolReader struct {
 	read   bool    // a kind of pools was read
 }
 
-// addPools counts the pools of all providers. That one kind of them cannot be
-// read is a warning; if none can, it is an error.
+// addPools counts the pools of all providers. If one kind cannot be read, that
+// is a warning; if none can, it is an error.
 func (t *tally) addPools(ctx context.Context, from catalog) error {
 	r := &poolReader{from: from, to: t}
 	for _, provider := range []func(context.Context){r.karpenter, r.machines, r.computeClasses} {
@@ -132,7 +132,7 @@ func (r *poolReader) pools(ctx context.Context, k objectKind, visit func(json.Ra
 	}
 }
 
-// details lists a kind of objects that say more of pools. Without them pools
+// details lists a kind of objects that say more about pools. Without them pools
 // are judged by what they say themselves.
 func (r *poolReader) details(ctx context.Context, k objectKind, visit func(json.RawMessage) error) (known bool) {
 	served, err := r.from.objects(ctx, k, r.tolerant(k, visit))
@@ -142,7 +142,7 @@ func (r *poolReader) details(ctx context.Context, k objectKind, visit func(json.
 	return served && err == nil
 }
 
-// tolerant makes a warning of an object that is not of the expected form.
+// tolerant turns an object of an unexpected form into a warning.
 func (r *poolReader) tolerant(k objectKind, visit func(json.RawMessage) error) func(json.RawMessage) {
 	return func(raw json.RawMessage) {
 		if err := visit(raw); err != nil {
@@ -153,7 +153,7 @@ func (r *poolReader) tolerant(k objectKind, visit func(json.RawMessage) error) f
 	}
 }
 
-// maxWarnings bounds what objects that cannot be read say.
+// maxWarnings bounds the warnings about objects that cannot be read.
 const maxWarnings = 20
 
 func (t *tally) warn(format string, args ...any) {

@@ -23,7 +23,7 @@ func object(t *testing.T, s string) map[string]any {
 	return o
 }
 
-// nodePoolOf makes a NodePool of the JSON of its template's spec.
+// nodePoolOf makes a NodePool from the JSON of its template's spec.
 func nodePoolOf(t *testing.T, name, spec string) map[string]any {
 	return object(t, `{"kind":"NodePool","metadata":{"name":"`+name+`"},"spec":{"template":{"spec":`+spec+`}}}`)
 }

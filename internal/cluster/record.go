@@ -18,8 +18,9 @@ import (
 	"github.com/polyarch/polyarch/internal/text"
 )
 
-// A record is the objects of a file that say something of nodes: those of node
-// pools, and those that a workload depends on. Other kinds are passed over.
+// A record is the objects of a file that say something about nodes: those of
+// node pools, and those that a workload depends on. Other kinds are passed
+// over.
 type record struct {
 	nodes  func(*Node)
 	found  int                              // nodes
@@ -27,7 +28,7 @@ type record struct {
 	kept   map[objectKind][]json.RawMessage // without called
 }
 
-// passedOver are kinds that files have many of, and that say nothing of nodes.
+// passedOver are kinds that are common in files and say nothing about nodes.
 var passedOver = []string{"Pod", "ConfigMap", "Secret", "Event", "Service", "Endpoints", "EndpointSlice", "ReplicaSet", "Lease"}
 
 // readRecord reads JSON or YAML, which may hold several documents: lists of
@@ -65,7 +66,7 @@ func readRecord(r io.Reader, nodes func(*Node)) (*record, error) {
 	}
 }
 
-// empty returns the error for a file in which nothing is of use.
+// empty returns the error for a file with nothing useful in it.
 func (r *record) empty(pools bool) error {
 	if r.found > 0 || len(r.others) == 0 {
 		return nil

@@ -13,7 +13,7 @@ type secrets struct {
 	sent []string
 }
 
-// note makes a transport remember the credentials of what passes it.
+// note makes a transport remember the credentials of the requests it carries.
 func (s *secrets) note(rt http.RoundTripper) http.RoundTripper { return noting{s, rt} }
 
 type noting struct {
@@ -33,8 +33,8 @@ func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return n.next.RoundTrip(r)
 }
 
-// shortest is how long a secret is at least: text that holds a shorter word is
-// no sign of it.
+// shortest is the minimum length of a secret: a shorter word may be in a text
+// by chance.
 const shortest = 6
 
 func (s *secrets) add(secret string) {

@@ -20,7 +20,7 @@ type Server struct {
 	namespace string // of the kubeconfig's context
 	base      *url.URL
 	http      *http.Client
-	renews    bool // credentials that are refused are asked for anew
+	renews    bool // refused credentials are requested anew
 	secrets   *secrets
 	plugin    *relay                                     // standard error of the program that gets credentials; may be nil
 	pause     func(context.Context, time.Duration) error // between tries
@@ -96,8 +96,8 @@ func (s *Server) nodes(ctx context.Context, q Query) (*tally, error) {
 	return s.sample(ctx, q.Filter, c)
 }
 
-// pools counts pools of nodes too. Which cluster this is, and whose, some node
-// tells: one that the selector does not select, if need be.
+// pools counts pools of nodes too. A node tells which cluster this is, and
+// whose: if need be, one that the selector does not select.
 func (s *Server) pools(ctx context.Context, t *tally, d *discovery) error {
 	if t.clusters == nil {
 		_, err := s.list(ctx, listing{limit: firstProbe}, sink{start: func() {}, each: t.origin, enough: func() bool { return true }})

@@ -32,7 +32,7 @@ type Offer struct {
 	Allocatable Resources `json:"allocatable,omitzero"`
 }
 
-// A Group is nodes, or pools of nodes, that have the same said of them.
+// A Group is nodes, or pools of nodes, to which the same reason applies.
 type Group struct {
 	Platform string `json:"platform"` // empty where it is not known
 	Reason   string `json:"reason"`
@@ -173,8 +173,8 @@ func (t *tally) merge(u *tally) {
 // maxGroups is how many groups there may be: a server chooses reasons freely.
 const maxGroups = 500
 
-// group returns the group of a platform and a reason. Its example is the same in
-// whatever order nodes come.
+// group returns the group of a platform and a reason. Its example does not
+// depend on the order of the nodes.
 func group(groups map[[2]string]*Group, platform, reason, node string) *Group {
 	if len(groups) >= maxGroups && groups[[2]string{platform, reason}] == nil {
 		platform, reason = "", "for other reasons, of which there are too many to name"

@@ -57,8 +57,8 @@ func passing(key string) string {
 	return ""
 }
 
-// ofPlatform reports whether a taint is there so that only pods come that are
-// built for the node's platform: GKE's on arm64, and many a one on Windows.
+// ofPlatform reports whether a taint keeps away pods that are not built for the
+// node's platform: GKE's on arm64, and many on Windows.
 func ofPlatform(key string) bool {
 	switch key {
 	case archLabel, osLabel, "node.kubernetes.io/os", "node.kubernetes.io/arch":

@@ -106,7 +106,7 @@ func NewWorkload(w Workload, podSpec, object []byte) (*Workload, error) {
 	return &w, nil
 }
 
-// daemonTolerations are what the controller gives the Pods of a DaemonSet.
+// daemonTolerations are those that the controller adds to the Pods of a DaemonSet.
 // https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#taints-and-tolerations
 var daemonTolerations = []pod.Toleration{
 	{Key: "node.kubernetes.io/not-ready", Operator: "Exists", Effect: "NoExecute"},
@@ -137,7 +137,7 @@ func podNeeds(inits, containers []podContainer, whole podResources) map[string]r
 		plus(sum, c.Resources.requests())
 	}
 	atLeast(most, sum)
-	for k, q := range whole.requests() { // spec.resources goes before
+	for k, q := range whole.requests() { // spec.resources takes precedence
 		most[k] = q
 	}
 	return most

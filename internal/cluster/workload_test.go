@@ -169,7 +169,7 @@ metadata: {name: broken, annotations: {scheduler.alpha.kubernetes.io/defaultTole
 		})
 	}
 
-	// What contradicts itself is refused; what is not there is said.
+	// Contradictions are refused; missing objects are reported.
 	w := workloadOf(t, "Pod", pod.Spec{NodeSelector: []pod.Requirement{in("topology.kubernetes.io/zone", "a")}}, "containers: [{}]")
 	w.Namespace = "selecting"
 	if _, err := open(t, srv, nil).Survey(context.Background(), Query{Filter: Filter{Workload: w}}); exit.CodeOf(err) != exit.Impossible || !strings.Contains(err.Error(), "the annotation scheduler.alpha.kubernetes.io/node-selector of its namespace selecting asks for topology.kubernetes.io/zone=b, and Pod/w for topology.kubernetes.io/zone=a") {

@@ -45,8 +45,8 @@ func (a *ahead) start(n int) {
 	}()
 }
 
-// next returns layer n. The top one has not been enough when a later one is
-// wanted: then the two below are asked for at once, then four at a time.
+// next returns layer n. If a later one is wanted, the top one was not enough:
+// then the two below are requested at once, then four at a time.
 func (a *ahead) next(n int) (io.ReadCloser, error) {
 	if a.ch[n] == nil {
 		a.start(n)

@@ -10,8 +10,8 @@ import (
 	"github.com/polyarch/polyarch/internal/platform"
 )
 
-// BenchmarkCompute is what the index itself costs: sixteen platforms, each
-// with its attestation.
+// BenchmarkCompute measures computing the index: sixteen platforms, each with
+// its attestation.
 func BenchmarkCompute(b *testing.B) {
 	var children []*child
 	for i := range 16 {

@@ -33,9 +33,9 @@ type document struct {
 	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 
-// compute makes the index of children that check has let through, with what
-// is kept of an older one. The same images give the same bytes, in whatever
-// order they come.
+// compute makes the index of children that check has let through, with what is
+// kept of an older one. The same images yield the same bytes, in whatever order
+// they come.
 func compute(children []*child, old *older, o Options) (*registry.Manifest, error) {
 	children = ordered(children)
 	doc := document{SchemaVersion: 2, MediaType: o.MediaType, ArtifactType: old.artifactType, Manifests: []v1.Descriptor{}, Annotations: merged(old.annotations, o.Annotations)}

@@ -17,7 +17,7 @@ import (
 )
 
 // PushLayout pushes the image, or the index of images, that an OCI layout
-// holds, as it is, and gives it a tag.
+// holds, unchanged, and tags it.
 func PushLayout(ctx context.Context, c *registry.Client, folder string, to registry.Reference) (v1.Hash, error) {
 	from, m, err := resolve(ctx, c, layout.Name{Path: folder}.String())
 	if err != nil {
@@ -33,7 +33,7 @@ func PushLayout(ctx context.Context, c *registry.Client, folder string, to regis
 	return m.Digest, c.PutManifest(ctx, to, m)
 }
 
-// copying is what one copy of a manifest and all below it has in common.
+// copying is the state of one copy of a manifest and everything below it.
 type copying struct {
 	mu      sync.Mutex
 	seen    map[v1.Hash]bool // manifests
@@ -57,7 +57,7 @@ func (c *copying) first(ds []v1.Descriptor) ([]v1.Descriptor, error) {
 	return some, nil
 }
 
-// copyBelow copies all that a manifest refers to, as it is, and not the
+// copyBelow copies everything that a manifest refers to, unchanged, but not the
 // manifest itself.
 func copyBelow(ctx context.Context, from store, m *registry.Manifest, to target, all *copying, depth int) error {
 	if depth > image.MaxDepth {

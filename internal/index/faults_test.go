@@ -141,8 +141,8 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// Whatever goes wrong with any one request, and goes away again, the index is
-// the right one in the end.
+// Whatever goes wrong temporarily with any one request, the index is right in
+// the end.
 func TestOneFaultIsOvercome(t *testing.T) {
 	for _, s := range scenarios(t) {
 		t.Run(s.name, func(t *testing.T) {
@@ -249,7 +249,7 @@ func TestARefusedTag(t *testing.T) {
 	}
 }
 
-// A registry whose tags must not change takes the same run twice.
+// A registry with immutable tags accepts the same run twice.
 func TestImmutableTags(t *testing.T) {
 	for n, s := range scenarios(t)[:2] {
 		s.prepare(t, "")

@@ -6,7 +6,7 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
-// A Microarchitecture says what becomes of an image that needs a newer
+// A Microarchitecture says what to do with an image that needs a newer
 // processor than its platform says: linux/amd64 that needs x86-64-v3.
 type Microarchitecture string
 

@@ -17,11 +17,11 @@ import (
 // maxSources bounds a list of sources, in bytes.
 const maxSources = 4 << 20
 
-// ReadSources reads a list of sources: one a line, "#" starting a comment; or
-// a JSON array of strings; or a JSON object whose values hold them, which is
-// what GitHub's toJSON(needs.build.outputs) and toJSON(needs) give. Of an
-// object's values those count that name a digest, a platform or a layout. A
-// source that is a digest alone is in repo. An object {"for": {NAME: VALUE},
+// ReadSources reads a list of sources: one a line, "#" starting a comment; or a
+// JSON array of strings; or a JSON object whose values hold them, which is what
+// GitHub's toJSON(needs.build.outputs) and toJSON(needs) return. Of an object's
+// values, only those count that name a digest, a platform or a layout. A source
+// that is a digest alone is in repo. An object {"for": {NAME: VALUE},
 // "sources": […]}, wherever it stands, says what its sources were made for.
 func ReadSources(r io.Reader, name string, repo registry.Repository) ([]Source, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxSources+1))
@@ -87,7 +87,7 @@ func jsonSources(b []byte, name string, repo registry.Repository) ([]Source, err
 		if err != nil {
 			return exit.Failf("reading sources from %s: %s: %w", name, where, err)
 		}
-		if !seen[src.String()] { // a job may give its image in two outputs
+		if !seen[src.String()] { // a job may name its image in two outputs
 			seen[src.String()] = true
 			src.From, src.For = strings.TrimSuffix(name+", "+where, ", "), made
 			sources = append(sources, src)
@@ -121,8 +121,8 @@ func madeFor(v any, where string) (map[string]string, error) {
 	return made, nil
 }
 
-// eachSource finds the strings in a JSON value that are sources. In an array
-// at the top every string has to be one.
+// eachSource finds the strings in a JSON value that are sources. In an array at
+// the top, every string must be one.
 func eachSource(v any, where string, made map[string]string, all bool, depth int, add addSource) error {
 	if depth > 8 {
 		return nil
@@ -173,7 +173,7 @@ func eachSource(v any, where string, made map[string]string, all bool, depth int
 	return nil
 }
 
-// looksLikeSource tells a source from another output of a job.
+// looksLikeSource distinguishes a source from another output of a job.
 func looksLikeSource(s string) bool {
 	if strings.ContainsAny(s, " \t") {
 		return false

@@ -23,7 +23,7 @@ type Job struct {
 	Tags    []string
 	Expect  platform.List // platforms that the index must have; others may be there too
 	Verify  Verify
-	// Microarchitecture says what becomes of an image that needs a newer
+	// Microarchitecture says what to do with an image that needs a newer
 	// processor than it says.
 	Microarchitecture Microarchitecture
 	DryRun            bool // read and check everything, write nothing

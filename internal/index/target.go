@@ -16,7 +16,7 @@ type target interface {
 	// holds reports whether the target has what is in a repository; the zero
 	// Repository is a layout.
 	holds(registry.Repository) bool
-	// far reports whether a blob of that repository has to pass through here.
+	// far reports whether a blob of that repository must pass through here.
 	far(from registry.Repository) bool
 	begin(ctx context.Context, d v1.Descriptor, from registry.Repository) (upload, error) // nil: the target has it
 	putManifest(context.Context, *registry.Manifest) error                                // by its digest

@@ -11,7 +11,7 @@ import (
 	"github.com/polyarch/polyarch/internal/program/rootfs"
 )
 
-// A verifier reads each layer of a run once, whatever images have it: for
+// A verifier reads each layer of a run once, however many images have it: for
 // itself, or while the layer passes by on its way to the target.
 type verifier struct {
 	mode   Verify
@@ -109,8 +109,8 @@ func encrypted(d v1.Descriptor) string {
 	return ""
 }
 
-// tap takes a layer apart while it passes by, so that it costs no further
-// byte. What is returned is r to whoever reads it.
+// tap takes a layer apart while it passes by, so that it costs no further byte.
+// The result reads like r.
 func (v *verifier) tap(ctx context.Context, d v1.Descriptor, r io.ReadCloser) io.ReadCloser {
 	v.mu.Lock()
 	_, known := v.layers[d.Digest]
@@ -125,7 +125,7 @@ func (v *verifier) tap(ctx context.Context, d v1.Descriptor, r io.ReadCloser) io
 	t := &tapped{ReadCloser: r, in: in, left: d.Size, done: l.done}
 	go func() {
 		layer, err := v.read(ctx, out)
-		// Whoever copies goes on, whatever was found.
+		// The copy goes on, whatever was found.
 		io.Copy(io.Discard, out) // a pipe that is closed ends it
 		if err == nil && !t.whole() {
 			layer, err = nil, io.ErrUnexpectedEOF

@@ -66,8 +66,8 @@ const (
 	maxEntrypointBytes = 1 << 30
 )
 
-// A subject is an image to verify. Where its layers come from is no business
-// of the verifier's.
+// A subject is an image to verify. The verifier does not know where its layers
+// come from.
 type subject struct {
 	ref    string                                                      // for messages
 	layers []v1.Descriptor                                             // the base image's first

@@ -72,7 +72,7 @@ func All(v *rootfs.View, p platform.Platform) (refused, notes []string) {
 	return refused, notes
 }
 
-// foreign says why a file of another platform is no mistake by where it is:
+// foreign says why, by its place, a file of another platform is not a mistake:
 // nothing on this platform loads it.
 func foreign(f rootfs.Found) string {
 	p := "/" + f.Path

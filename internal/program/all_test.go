@@ -85,7 +85,7 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// The same wrong thing a thousand times is said a few times.
+// The same fault a thousand times is reported a few times.
 func TestAllIsShort(t *testing.T) {
 	var files []file
 	for n := range 1000 {

@@ -3,8 +3,8 @@
 //
 // An image says in its config which platform it is for; nothing makes that
 // true. A Dockerfile that compiles for the machine it is built on, or takes a
-// base image of the wrong platform, returns an image that is labelled arm64 and
-// holds an amd64 program, and every builder exits 0. The same holds for a
+// base image of the wrong platform, produces an image that is labelled arm64
+// and holds an amd64 program, and every builder exits 0. The same holds for a
 // loader, a library or a version that is missing.
 //
 //	object/   what a program or library says of itself

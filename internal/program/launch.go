@@ -35,8 +35,8 @@ var launchers = map[string]launcher{
 	"my_init": {}, "exec": {},
 }
 
-// launched follows what a program's arguments tell it to run. A program that
-// is no launcher runs nothing that is known here.
+// launched follows what a program's arguments tell it to run. A program that is
+// not a launcher runs nothing that is known here.
 func (w *walk) launched(argv []string, st state, via []string) result {
 	name := path.Base(argv[0])
 	if name == "busybox" && len(argv) > 1 {

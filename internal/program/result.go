@@ -2,7 +2,7 @@ package program
 
 import "fmt"
 
-// A result is what is known of one way that a start goes.
+// A result is what is known about one way that a start may go.
 type result struct {
 	wrong, doubt []string
 	again        bool // a script starts itself again: nothing new

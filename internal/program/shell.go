@@ -180,7 +180,7 @@ func (s *shellRun) text(text, file string) result {
 	return r
 }
 
-// lost gives up what is known of the shell's variables and arguments.
+// lost drops what is known about the shell's variables and arguments.
 func (s *shellRun) lost(why string) {
 	s.noArgs, s.st.noCwd, s.st.changed = why, why, why
 	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "LD_PRELOAD"} {

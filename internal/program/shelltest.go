@@ -55,7 +55,7 @@ func (s *shellRun) both(c *syntax.BinaryCmd) (yes, known bool) {
 	return x || y, xKnown && yKnown || xKnown && x
 }
 
-// test is test(1) of texts. Files are another matter: a script may have made
+// test is test(1) of texts. It does not test files: a script may have created
 // them.
 func test(args []string) (yes, known bool) {
 	if at := slices.Index(args, "-o"); at > 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // fields expands words as a shell does, as long as all is known. The words up
-// to the first that is not known are returned in any case.
+// to the first that is not known are always returned.
 func (s *shellRun) fields(words []*syntax.Word) (all []string, ok bool) {
 	for _, w := range words {
 		if s.isArgs(w) {

@@ -44,8 +44,8 @@ type Program struct {
 	Loads []rootfs.Found
 }
 
-// Check tells whether what an image starts will start on a platform. It is not
-// settled while lower layers may still show something else.
+// Check reports whether what an image starts will start on a platform. It is
+// not settled while lower layers may still show something else.
 func Check(v *rootfs.View, s Start, p platform.Platform) (r Report, settled bool) {
 	argv := append(append([]string{}, s.Entrypoint...), s.Cmd...)
 	if len(argv) == 0 || argv[0] == "" {
@@ -128,7 +128,7 @@ func (s state) clone() state {
 	return s
 }
 
-// How a program is started: who looks for it, and what becomes of a text.
+// How a program is started: who looks for it, and what happens to a text.
 type how uint8
 
 const (
@@ -140,7 +140,7 @@ const (
 
 const maxSteps = 64
 
-// exec follows what becomes of a process that starts argv.
+// exec follows a process that starts argv.
 func (w *walk) exec(argv []string, st state, how how, via []string) result {
 	if w.steps++; w.steps > maxSteps {
 		return doubt("it starts too many programs in a row to be followed")
@@ -156,7 +156,7 @@ func (w *walk) exec(argv []string, st state, how how, via []string) result {
 	return w.changed(r, st)
 }
 
-// changed takes back what depends on files that may be others by then.
+// changed takes back what depends on files that may have changed by then.
 func (w *walk) changed(r result, st state) result {
 	if st.changed != "" && len(r.wrong) > 0 {
 		return r.maybe().and(doubt("%s may have changed files", st.changed))

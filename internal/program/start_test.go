@@ -47,7 +47,7 @@ func check(t *testing.T, s Start, on string, layers ...[]file) (Report, int) {
 	return r, read
 }
 
-// starts tells in a line what is started: "path@layer machine <via", the
+// starts describes in a line what is started: "path@layer machine <via", the
 // verdict, its reasons, how many layers were read.
 func starts(t *testing.T, s Start, layers ...[]file) string {
 	t.Helper()

@@ -124,7 +124,7 @@ type authorization struct {
 	s          *session
 }
 
-// done lets those go on who wait for what this request shows.
+// done releases the requests that wait for what this one shows.
 func (a *authorization) done() {
 	if !a.probe {
 		return
@@ -192,8 +192,8 @@ func (s *session) authorize(ctx context.Context) (*authorization, error) {
 	}
 }
 
-// failedFor is how long the failure of a token service is everybody's: it has
-// been tried as often as it is worth.
+// failedFor is how long a failure of a token service counts for all requests:
+// it has been retried already.
 const failedFor = 10 * time.Second
 
 // challenged takes in a 401. It reports whether sending the request again can
@@ -205,7 +205,7 @@ func (s *session) challenged(a *authorization, cs []challenge) (again bool, err 
 		a.probe = false
 		defer s.release()
 	}
-	if a.generation != s.generation { // somebody else has met it already
+	if a.generation != s.generation { // another request has met it already
 		return true, nil
 	}
 	for _, c := range cs {
@@ -294,7 +294,7 @@ func (s *session) exchange(ctx context.Context) (token string, expires time.Time
 	}
 	if err != nil {
 		err = Explain(fmt.Sprintf("getting a token for %s from %s", s.name, realm.Host), s.name, s.scrub(err))
-		if status := (*StatusError)(nil); errors.As(err, &status) { // which is no answer to what was asked of the registry
+		if status := (*StatusError)(nil); errors.As(err, &status) { // which is not an answer to what was asked of the registry
 			err = &exit.Error{Code: exit.CodeOf(err), Err: errors.New(err.Error()), Hints: exit.HintsOf(err)}
 		}
 		return "", expires, final{err}

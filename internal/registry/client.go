@@ -194,7 +194,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 	return c.again(ctx, r, func() error { return c.try(ctx, r) })
 }
 
-// again calls try, which sends r, as do says.
+// again calls try, which sends r, as do describes.
 func (c *Client) again(ctx context.Context, r request, try func() error) error {
 	t := newTries(c.o)
 	var last error // the last answer: what ends a wait is none
@@ -298,8 +298,8 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 	return status
 }
 
-// exchange sends one request when its registry has a place for it. How long it
-// waits for that is no stall.
+// exchange sends one request when its registry has a place for it. Waiting for
+// that is not a stall.
 func (c *Client) exchange(req *http.Request, r request, watch *watch) (*http.Response, error) {
 	g := &c.host(r.repo.Host).gate
 	watch.timer.Stop()
@@ -315,7 +315,7 @@ func (c *Client) exchange(req *http.Request, r request, watch *watch) (*http.Res
 	return c.http.Do(req)
 }
 
-// bodyOf makes a request's body of bytes.
+// bodyOf makes a request's body from bytes.
 func bodyOf(b []byte) func(context.Context) (io.ReadCloser, error) {
 	return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }

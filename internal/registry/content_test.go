@@ -81,8 +81,8 @@ func TestContentIsWhatItsDigestSays(t *testing.T) {
 	}
 }
 
-// A layer whose connection breaks is taken up where it broke, whether or not
-// the registry supports ranges, and given up if it never gets further.
+// A layer whose connection breaks is resumed where it broke, whether or not the
+// registry supports ranges, and given up if it never gets further.
 func TestALayerIsTakenUp(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
 	d := describe(t, body)

@@ -57,7 +57,7 @@ func newStatusError(resp *http.Response) *StatusError {
 }
 
 // maxMessage is how much of a message is shown. It is cut when it is shown: a
-// secret in it has to be whole to be found.
+// secret in it must be whole to be found.
 const maxMessage = 300
 
 func (e *StatusError) Error() string {
@@ -111,7 +111,7 @@ func (e *StatusError) plainToTLS() bool {
 	return e.Status == http.StatusBadRequest && strings.Contains(e.Message, "HTTPS server")
 }
 
-// NotFound reports whether err says that there is no such thing.
+// NotFound reports whether err says that what was asked for does not exist.
 func NotFound(err error) bool {
 	var status *StatusError
 	return errors.As(err, &status) && status.Status == http.StatusNotFound

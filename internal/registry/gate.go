@@ -9,11 +9,11 @@ import (
 
 const (
 	// maxInFlight is how many requests one host is sent at a time, and
-	// minInFlight how many that are after it has asked for less.
+	// minInFlight how many after it has asked for fewer.
 	maxInFlight, minInFlight = 64, 4
 	// nearInFlight is how many a host is sent that answers within nearTime:
-	// there a connection costs more than it saves. While nobody knows how far
-	// it is, nobody waits longer than nearTime to find out.
+	// there a connection costs more than it saves. While that is not known, no
+	// request waits longer than nearTime to find out.
 	nearInFlight, nearTime = 8, 3 * time.Millisecond
 )
 
@@ -39,8 +39,8 @@ func (g *gate) limit() int {
 	return limit
 }
 
-// enter waits for a place, or with beyond takes one beyond the bound. Whoever
-// got one calls leave.
+// enter waits for a place, or with beyond takes one beyond the bound. The
+// caller must then call leave.
 func (g *gate) enter(ctx context.Context, beyond bool) error {
 	for {
 		g.mu.Lock()
@@ -105,7 +105,7 @@ func (g *gate) leave(took time.Duration) {
 	defer g.mu.Unlock()
 	g.busy--
 	g.since++
-	switch { // what is stored takes longer than what is asked: one quick answer tells more than slow ones
+	switch { // storing takes longer than asking: one quick answer says more than slow ones
 	case took < nearTime:
 		g.near = true
 	case took > 10*nearTime:

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A far host gets all that is bounded at once, a near one few at a time, and
-// who waits is let through in the end.
+// A distant host is sent as many requests as the bound allows, a near one few
+// at a time, and every waiting request goes through in the end.
 func TestGate(t *testing.T) {
 	for _, c := range []struct {
 		trip time.Duration
@@ -50,7 +50,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// Whoever returns up waiting leaves its place to others.
+// A request that gives up waiting leaves its place to others.
 func TestGateGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g gate

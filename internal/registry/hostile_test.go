@@ -62,8 +62,8 @@ func newWorld(t *testing.T, home http.Handler, elsewhere map[string]http.Handler
 	return w
 }
 
-// badAddresses are where no registry that is reached by TLS may send anybody.
-// A new trick is a line here.
+// badAddresses are where a registry that is reached over TLS may not send
+// anybody. Add a line for each new trick.
 var badAddresses = []string{
 	"http://127.0.0.1:9", "http://localhost:9", "http://x.localhost:9", "http://[::1]:9", "http://127.0.0.1.:9", "http://evil.example",
 	"https://127.0.0.1", "https://127.8.8.8", "https://localhost", "https://localhost.", "https://LOCALHOST", "https://x.localhost", "https://[::1]", "https://[::ffff:127.0.0.1]",
@@ -158,7 +158,7 @@ func TestNoWayInsideOrOutInClear(t *testing.T) {
 	}
 }
 
-// A registry on a private address may send to its neighbours, and to no
+// A registry on a private address may send to its neighbours, but not to a
 // loopback address.
 func TestNeighbours(t *testing.T) {
 	for _, c := range []struct {
@@ -184,7 +184,7 @@ func TestNeighbours(t *testing.T) {
 	}
 }
 
-// A credential does not come home by a path that another host chose.
+// A credential is not sent to its own host by a path that another host chose.
 func TestNoCredentialByAnotherHostsPath(t *testing.T) {
 	var seen []string
 	var mu sync.Mutex

@@ -8,8 +8,8 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
-// Keychain returns the credentials of Docker's config file and its helpers, and
-// for hosts that they know nothing of those that CI systems put into the
+// Keychain returns the credentials of Docker's config file and its helpers,
+// and, for hosts that these do not know, those that CI systems put into the
 // environment.
 func Keychain(getenv func(string) string) authn.Keychain {
 	return authn.NewMultiKeychain(authn.DefaultKeychain, environment(getenv))
@@ -38,8 +38,8 @@ func (getenv environment) Resolve(r authn.Resource) (authn.Authenticator, error)
 	return authn.FromConfig(authn.AuthConfig{Username: user, Password: password}), nil
 }
 
-// resolve asks a keychain, and leaves it alone when ctx ends: a helper may
-// wait for somebody to log in.
+// resolve asks a keychain, and abandons it when ctx ends: a helper may wait for
+// somebody to log in.
 func resolve(ctx context.Context, k authn.Keychain, repo Repository) (cred authn.AuthConfig, err error) {
 	type answer struct {
 		cred *authn.AuthConfig

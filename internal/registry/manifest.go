@@ -78,8 +78,8 @@ func (c *Client) manifest(ctx context.Context, ref Reference, wait bool) (*Manif
 	return m, nil
 }
 
-// Head returns the digest of a manifest; ok is false if there is none. Where a
-// registry does not answer that, the manifest itself is read.
+// Head returns the digest of a manifest; ok is false if there is none. If a
+// registry does not answer HEAD, the manifest itself is read.
 func (c *Client) Head(ctx context.Context, ref Reference) (d v1.Hash, ok bool, err error) {
 	known := true
 	err = c.do(ctx, request{

@@ -162,7 +162,7 @@ func TestEventualConsistency(t *testing.T) {
 	})
 }
 
-// A limit of twenty requests a second is kept to, and used.
+// A limit of twenty requests a second is respected, and used.
 func TestARateLimit(t *testing.T) {
 	for _, c := range []struct {
 		requests int
@@ -224,7 +224,7 @@ func TestARateLimit(t *testing.T) {
 	}
 }
 
-// Where HEAD does not answer, GET stands in.
+// If HEAD is not answered, GET is used.
 func TestHeadThatDoesNotAnswer(t *testing.T) {
 	for _, kind := range []string{"no digest", "405", "501"} {
 		g, img := guarded(t, "")
@@ -252,7 +252,7 @@ func TestHeadThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// A registry that fails at a mount takes an upload.
+// A registry that fails at a mount gets an upload.
 func TestMountsThatFail(t *testing.T) {
 	for _, status := range []int{400, 404, 405, 500, 501, 503} {
 		g, img := guarded(t, "")

@@ -17,17 +17,18 @@ import (
 	"github.com/polyarch/polyarch/internal/retry"
 )
 
-// maxRefused is how often a host that listens nowhere is tried.
+// maxRefused is how often a host that refuses connections is tried.
 const maxRefused = 3
 
 // maxLimited is how often a request is sent to a host that says with each
 // refusal when to come back.
 const maxLimited = 20
 
-// maxLate is how often something is referred to that is not there yet.
+// maxLate is how often a request is sent that refers to something which is not
+// there yet.
 const maxLate = 4
 
-// limited reports whether a host was asked too much of.
+// limited reports whether a host has limited the rate of requests.
 func limited(err error) bool {
 	var status *StatusError
 	return errors.As(err, &status) && (status.Status == http.StatusTooManyRequests || status.Status == http.StatusServiceUnavailable && status.retryAfter > 0)
@@ -64,7 +65,7 @@ func (t *tries) next(ctx context.Context, r request, err error) (time.Duration, 
 			return 0, false
 		case r.mount && status.Status >= 500 && t.n == 2:
 			return 0, false
-		case limited(err) && asked > 0: // it says itself when it will be well
+		case limited(err) && asked > 0: // it says itself when to come back
 			return asked, t.n < maxLimited && retry.Fits(ctx, asked)
 		}
 	case !temporary(err):
@@ -79,7 +80,7 @@ func (t *tries) next(ctx context.Context, r request, err error) (time.Duration, 
 	return pause, again
 }
 
-// temporary reports whether a failed exchange may go well the next time.
+// temporary reports whether a failed exchange may succeed the next time.
 func temporary(err error) bool {
 	var unknownHost *net.DNSError
 	var badCertificate *tls.CertificateVerificationError
@@ -94,12 +95,12 @@ func temporary(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errStalled) || errors.As(err, &broken{})
 }
 
-// A final error is one that trying again cannot mend.
+// A final error is one that a retry cannot fix.
 type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-// A broken error is of the connection, though nothing says so in its type.
+// A broken error is one of the connection, though its type does not say so.
 type broken struct{ error }
 
 func (b broken) Unwrap() error { return b.error }

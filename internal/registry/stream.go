@@ -14,8 +14,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Open reads a blob of any size as it arrives. A connection that breaks is
-// taken up again where it ended. At the end size and digest are checked: a
+// Open reads a blob of any size as it arrives. If the connection breaks,
+// reading resumes where it ended. At the end size and digest are checked: a
 // blob that is read to io.EOF is the right one.
 func (c *Client) Open(ctx context.Context, repo Repository, d v1.Descriptor) (io.ReadCloser, error) {
 	s := &stream{c: c, ctx: ctx, repo: repo, d: d, hash: sha256.New(), tries: newTries(c.o)}
@@ -89,7 +89,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 }
 
-// again takes a broken connection up.
+// again resumes a broken connection.
 func (s *stream) again(cause error) error {
 	s.body.Close()
 	if errors.Is(cause, io.EOF) {

@@ -67,8 +67,8 @@ func (c *Client) begin(ctx context.Context, repo Repository, d v1.Descriptor, qu
 	return u, err
 }
 
-// own mends an address at the registry itself: one behind a proxy may not know
-// that it is reached over TLS.
+// own corrects an address at the registry itself: one behind a proxy may not
+// know that it is reached over TLS.
 func (h *host) own(u *url.URL) *url.URL {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,5 +1,5 @@
 // Package turns runs programs in turn, so that whatever else the machine does
-// falls on all of them, and keeps what each run costs.
+// falls on all of them, and records what each run costs.
 package turns
 
 import (

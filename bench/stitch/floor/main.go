@@ -1,6 +1,6 @@
-// Command floor makes an index with the least requests that the protocol
-// allows, all that are independent at once, and checks nothing: what any tool
-// could be measured against.
+// Command floor makes an index with the fewest requests that the protocol
+// allows, independent ones in parallel, and checks nothing: a lower bound for
+// any tool.
 //
 //	floor SOURCE-HOST/REPO TARGET-HOST/REPO TAG,TAG DIGEST…
 package main
@@ -125,8 +125,8 @@ func child(from, to place, digest string) (descriptor, error) {
 	return descriptor{m.MediaType, digest, int64(len(m.raw)), platform}, err
 }
 
-// blob mounts a blob, or copies it as it comes, with the download under way
-// while the upload is begun.
+// blob mounts a blob, or streams it, starting the download while the upload
+// begins.
 func blob(from, to place, d descriptor) error {
 	begin := to.url("blobs/uploads/")
 	if from.host == to.host {

@@ -89,7 +89,7 @@ func Kubeconfig(t testing.TB, contexts ...string) string {
 	return path
 }
 
-// Requests gives the requests so far, sorted: what is read, its query, and
+// Requests returns the requests so far, sorted: what is read, its query, and
 // "metadata" or "whole".
 func (s *Server) Requests() []string {
 	s.mu.Lock()
@@ -97,7 +97,8 @@ func (s *Server) Requests() []string {
 	return slices.Sorted(slices.Values(s.requests))
 }
 
-// Bytes gives the length of all bodies, and how much of it went over the wire.
+// Bytes returns the length of all bodies, and how much of it went over the
+// wire.
 func (s *Server) Bytes() (plain, wire int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -294,7 +295,7 @@ func mustJSON(v any) []byte {
 	return b
 }
 
-// Labels gives an object's labels.
+// Labels returns an object's labels.
 func Labels(o map[string]any) map[string]string {
 	switch l := at(o, "metadata", "labels").(type) {
 	case map[string]string:

@@ -14,7 +14,7 @@ import (
 	"github.com/polyarch/polyarch/internal/program/rootfs"
 )
 
-// Env is what of a process's surroundings a loader heeds.
+// Env is the part of a process's environment that a loader uses.
 type Env struct {
 	LibraryPath, Preload string // LD_LIBRARY_PATH, LD_PRELOAD
 	BindNow              bool   // LD_BIND_NOW

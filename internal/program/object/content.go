@@ -71,8 +71,8 @@ var large struct {
 	buffer []byte
 }
 
-// Read tells what a file of that size is, and reads no more of it than that
-// takes. What it returns holds no memory of the file's.
+// Read identifies a file of that size, and reads no more of it than that takes.
+// The result does not refer to the file's memory.
 func (r *Reader) Read(content io.Reader, size int64) (File, []byte, error) {
 	if r.buffer == nil {
 		r.buffer = make([]byte, small)

@@ -121,7 +121,7 @@ type ELF struct {
 	Machine     uint16 // e_machine
 	Flags       uint32 // e_flags
 	ABI         byte   // EI_OSABI
-	Refused     string // why the kernel or a loader takes it for no program; a clause, or empty
+	Refused     string // why the kernel or a loader does not take it for a program; a clause, or empty
 	Doubt       string // why nothing is proved of it: "is cut short"; a clause, or empty
 	HasInterp   bool
 	Interp      string

@@ -89,8 +89,8 @@ const (
 	noteSoftFloat = "soft float"
 )
 
-// Identify tells what a regular file is from its first HeadSize bytes, or from
-// all of them if it is shorter.
+// Identify returns what a regular file is, from its first HeadSize bytes, or
+// from all of them if it is shorter.
 func Identify(head []byte) File {
 	switch {
 	case len(head) == 0:

@@ -15,8 +15,8 @@ type Shebang struct {
 // shebangSize is BINPRM_BUF_SIZE of linux/binfmts.h.
 const shebangSize = 256
 
-// script reads the first line as the kernel's load_script does. A line that
-// the kernel refuses leaves a file that is no script.
+// script reads the first line as the kernel's load_script does. If the kernel
+// refuses the line, the file is not a script.
 func script(h []byte) File {
 	cut := len(h) >= shebangSize
 	line := h[2:min(len(h), shebangSize)]

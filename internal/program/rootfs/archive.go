@@ -146,8 +146,8 @@ func (a *archive) file(content io.Reader, name string, depth int) error {
 	return a.found(name, f)
 }
 
-// mayBeLibrary leaves out what is certainly none, so that classes cost nothing
-// beyond being unpacked.
+// mayBeLibrary leaves out what is certainly not a library, so that classes cost
+// nothing beyond being unpacked.
 func mayBeLibrary(base string) bool {
 	switch path.Ext(base) {
 	case ".class", ".xml", ".properties", ".html", ".MF", ".png", ".java", ".txt", ".json", ".js", ".css":

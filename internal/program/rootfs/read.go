@@ -28,13 +28,14 @@ const (
 	maxCache   = 1 << 20
 )
 
-// Unreadable is a layer of which nothing can be told, for a reason that is not
-// the layer's fault or the reader's: "it is encrypted".
+// Unreadable is a layer about which nothing can be said, for a reason that is
+// not the layer's fault or the reader's: "it is encrypted".
 type Unreadable struct{ Why string }
 
 func (u *Unreadable) Error() string { return u.Why }
 
-// A Reader reads layers. It is not for several at once; its memory is reused.
+// A Reader reads layers. It is not safe for concurrent use; its memory is
+// reused.
 type Reader struct {
 	Budget *Budget
 	Jars   bool // look into jars as well, for libraries in them
@@ -56,7 +57,7 @@ func (r *Reader) Read(layer io.Reader) (*Layer, error) {
 		h, err := t.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			// What follows the end of a tar file is read as well: whoever
+			// What follows the end of a tar file is read as well: a caller that
 			// passes the bytes on wants them all.
 			if _, err := io.Copy(io.Discard, content); err != nil {
 				return nil, fmt.Errorf("reading the layer: %w", err)

@@ -326,7 +326,8 @@ func stitch(t *testing.T, env []string, args ...string) run {
 	return run{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// start runs the program of an image in its own root folder and gives what it prints.
+// start runs the program of an image in its own root folder and returns what it
+// prints.
 func start(t *testing.T, image v1.Image) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(lab, "rootfs-")

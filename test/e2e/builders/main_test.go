@@ -107,7 +107,7 @@ func prepare(ctx context.Context) (*prepared, error) {
 // root is the folder of the repository.
 func root() string { return filepath.Join(tool.ToolsDir(), "../../..") }
 
-// output runs a command and gives what it prints, without the line's end.
+// output runs a command and returns what it prints, without the line break.
 func output(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

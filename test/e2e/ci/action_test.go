@@ -60,7 +60,7 @@ func (p installed) node(t *testing.T, action string, inputs map[string]string, e
 	for name, value := range inputs {
 		env = append(env, "INPUT_"+strings.ToUpper(name)+"="+value)
 	}
-	// a name with a hyphen is none that bash would hand on
+	// bash does not pass on a name with a hyphen
 	got := p.run(t, env, "node", filepath.Join(repository(), action))
 	b, _ := os.ReadFile(output)
 	return got, string(b)

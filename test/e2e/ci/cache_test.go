@@ -70,7 +70,8 @@ jobs:
 	}
 }
 
-// startBuildkit starts a daemon with a state folder of its own and gives its address.
+// startBuildkit starts a daemon with a state folder of its own and returns its
+// address.
 func startBuildkit(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -91,7 +91,8 @@ func published(t *testing.T, ref string) string {
 	return to
 }
 
-// thirdParty gives the actions of others that our workflows and the projects of these tests use, OWNER/NAME@REF.
+// thirdParty returns the actions of others that our workflows and the projects of these tests use,
+// OWNER/NAME@REF.
 func thirdParty(t *testing.T) []string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(repository(), ".github/workflows/build-multi-arch.yml"))
@@ -107,7 +108,7 @@ func thirdParty(t *testing.T) []string {
 	return all
 }
 
-// printed gives the JSON documents that steps printed after "RESULT ".
+// printed returns the JSON documents that steps printed after "RESULT ".
 func printed(t *testing.T, log string) []map[string]string {
 	t.Helper()
 	var all []map[string]string
@@ -316,8 +317,8 @@ func TestGitHubOwnWorkflow(t *testing.T) {
 	}
 }
 
-// What GitHub's editor says of the actions and workflows: a step without a shell, an icon that there
-// is not, an input that nobody has.
+// What GitHub's editor says of the actions and workflows: a step without a shell, an icon that does
+// not exist, an unknown input.
 func TestGitHubLanguageService(t *testing.T) {
 	npm := tool.Npm(t)
 	p := &project{dir: t.TempDir(), home: t.TempDir()}

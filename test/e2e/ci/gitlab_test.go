@@ -191,7 +191,7 @@ deploy:
 	}
 }
 
-// A file that was committed is no source.
+// A file that was committed is not a source.
 func TestGitLabPlantedSource(t *testing.T) {
 	p := newProject(t, "https://gitlab.com/acme/app.git", map[string]string{
 		"polyarch-source-1": "{registry}/other:v1=linux/amd64\n",

@@ -20,7 +20,8 @@ import (
 // A commit of polyarch, as somebody pins it.
 const pinned = "0123456789abcdef0123456789abcdef01234567"
 
-// variants gives a project three programs in folders of their own, which say their folder's name.
+// variants adds three programs to a project, in folders of their own, which say their folder's
+// name.
 func variants(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -31,7 +32,7 @@ func variants(t *testing.T) map[string]string {
 	return files
 }
 
-// says holds that every image of an index is of one variant.
+// says checks that every image of an index is of one variant.
 func says(t *testing.T, ref, variant string, others ...string) {
 	t.Helper()
 	r, err := name.ParseReference(ref)

@@ -131,7 +131,8 @@ func (l *lab) startRegistry(dir string) error {
 // repository is this repository's root.
 func repository() string { return filepath.Dir(filepath.Dir(filepath.Dir(tool.ToolsDir()))) }
 
-// mixed makes the cluster one of amd64 nodes, and arm64 nodes with the taint that GKE gives them.
+// mixed makes the cluster one of amd64 nodes, and arm64 nodes with the taint that GKE puts on
+// them.
 func mixed(t *testing.T) *cluster.ControlPlane {
 	t.Helper()
 	c := cluster.Shared(t)

@@ -8,7 +8,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// kubeconfig writes a kubeconfig whose user has the certificate of this name, and gives its path.
+// kubeconfig writes a kubeconfig whose user has the certificate of this name, and returns its
+// path.
 func (c *ControlPlane) kubeconfig(cert string) (string, error) {
 	path := filepath.Join(c.dir, cert+".kubeconfig")
 	config := api.Config{

@@ -74,7 +74,8 @@ func (m *machine) start(name string, args ...string) (*process, error) {
 	return m.t.start(name, m.dir, m.command(args...))
 }
 
-// write makes a file of the machine's folder and gives its path, the same inside and outside.
+// write makes a file in the machine's folder and returns its path, the same inside and
+// outside.
 func (m *machine) write(name, content string) (string, error) {
 	path := filepath.Join(m.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

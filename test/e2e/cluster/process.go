@@ -66,8 +66,8 @@ func (p *process) failure(cause error) error {
 	return fmt.Errorf("running %s: %w; it printed last:\n%s", p.name, cause, b)
 }
 
-// until waits for the process to become ready: until ask gives no error. It fails when the process
-// ends, and after two minutes.
+// until waits for the process to become ready: until ask returns no error. It fails when the
+// process ends, and after two minutes.
 func (p *process) until(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

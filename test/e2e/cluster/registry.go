@@ -52,8 +52,8 @@ func (c *TwoArch) startRegistry(ctx context.Context, logf func(string, ...any)) 
 	return err
 }
 
-// Push puts an image into the registry and gives its reference with the digest: one Image as it is,
-// several as an index.
+// Push puts an image into the registry and returns its reference with the digest: one Image as it
+// is, several as an index.
 func (c *TwoArch) Push(t testing.TB, repoTag string, images ...Image) string {
 	t.Helper()
 	ref, err := c.push(t.Context(), repoTag, images...)

@@ -75,8 +75,8 @@ func (c *TwoArch) installResolvers(ctx context.Context, logf func(string, ...any
 	return c.rolledOut(ctx, "tekton-pipelines-resolvers", "tekton-pipelines-remote-resolvers")
 }
 
-// SetEnv gives the containers of a deployment variables, and waits until its pods
-// have them.
+// SetEnv sets variables in the containers of a deployment, and waits until its
+// pods have them.
 func (c *TwoArch) SetEnv(t testing.TB, namespace, deployment string, env map[string]string) {
 	t.Helper()
 	d, err := c.Client.AppsV1().Deployments(namespace).Get(t.Context(), deployment, metav1.GetOptions{})

@@ -13,7 +13,7 @@ var shared struct {
 }
 
 // Shared returns the control plane that all tests of this process share; the first call starts it.
-// It has no nodes but those that a test gives it by SetNodes, so tests that use it do not run in
+// It has no nodes but those that a test sets with SetNodes, so tests that use it do not run in
 // parallel.
 func Shared(t testing.TB) *ControlPlane {
 	t.Helper()

@@ -30,7 +30,7 @@ func newThread() *thread {
 	return t
 }
 
-// do runs f on the thread and gives its error.
+// do runs f on the thread and returns its error.
 func (t *thread) do(f func() error) error {
 	done := make(chan error, 1)
 	select {

@@ -56,7 +56,8 @@ spec:
 	}
 }
 
-// logOf waits until a pod has printed the text, and gives its node and its log.
+// logOf waits until a pod has printed the text, and returns its node and its
+// log.
 func logOf(t *testing.T, c *cluster.TwoArch, namespace, pod, text string) (node, log string) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {

@@ -134,7 +134,7 @@ func TestNodes(t *testing.T) {
 	}
 }
 
-// kubectl's output of the same nodes gives the same platforms.
+// kubectl's output of the same nodes yields the same platforms.
 func TestFromKubectl(t *testing.T) {
 	c := cluster.Shared(t)
 	binary := tool.Ours(t, "detect-arch")

@@ -145,7 +145,7 @@ detect-arch: e2e: left out: 1 node pool on linux/s390x not ready (NodePool unrea
 	rights(t, c, binary)
 }
 
-// fromFile gives the same answer from kubectl's output.
+// fromFile gets the same answer from kubectl's output.
 func fromFile(t *testing.T, c *cluster.ControlPlane, binary string) {
 	get := exec.Command(tool.Build(t, tool.Kubectl), "--kubeconfig", c.Kubeconfig, "get", "-A", "-o", "json",
 		"nodes,nodepools,ec2nodeclasses,machinedeployments.cluster.x-k8s.io,machinesets.machine.openshift.io,e2emachinetemplates")

@@ -135,7 +135,7 @@ func podOn(w wish, node string) string {
 	return fmt.Sprintf("---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: %s-%s\nspec:\n  %s\n  containers:\n  - name: app\n    image: app\n", w.name, node, rules)
 }
 
-// has compares as nodes do, whose labels know no variant.
+// has compares as nodes do, whose labels have no variant.
 func has(platforms, node string) bool {
 	for p := range strings.SplitSeq(platforms, ",") {
 		if p == node || strings.HasPrefix(p, node+"/") {

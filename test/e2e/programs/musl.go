@@ -13,7 +13,7 @@ import (
 )
 
 // wheel is a program that is linked for musl, with libraries of its own: PyPI
-// has it, and no distribution has to be there for it.
+// has it, and it needs no distribution.
 const wheel = "clang-format==16.0.6"
 
 // muslRoot is a root file system with Debian's musl and the wheel, and nothing

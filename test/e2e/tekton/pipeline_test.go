@@ -152,7 +152,8 @@ func readFile(t *testing.T, root, manifest string) string {
 	return string(text)
 }
 
-// failedWith holds that one TaskRun failed, with this exit code and a message that names what.
+// failedWith checks that one TaskRun failed, with this exit code and a message that names
+// what.
 func (b *bench) failedWith(t *testing.T, runs []run, code int32, what string) {
 	t.Helper()
 	if len(runs) != 1 || runs[0].status != "False" {
@@ -171,8 +172,8 @@ func (b *bench) failedWith(t *testing.T, runs []run, code int32, what string) {
 }
 
 // Each leg clones for itself and runs on a node of the architecture that it builds for. The branch moves,
-// to a commit that no leg could build and whose manifests are none, as soon as the run knows what it is
-// at: all is of the one commit.
+// to a commit that no leg could build and whose manifests are invalid, as soon as the run knows its own:
+// everything is from that one commit.
 func (b *bench) buildNative(t *testing.T, s *source) {
 	meant := s.head(t)
 	s.lookedUp <- func() {
@@ -260,7 +261,7 @@ func (b *bench) cancelledRun(t *testing.T, s *source) {
 	b.nothingStitched(t, "cancelled")
 }
 
-// nothingStitched holds that a run moved no tag and came to none of what follows the build. The name
+// nothingStitched checks that a run moved no tag and did nothing of what follows the build. The name
 // of the run is the tag.
 func (b *bench) nothingStitched(t *testing.T, run string) {
 	t.Helper()
@@ -280,7 +281,8 @@ func (b *bench) nothingStitched(t *testing.T, run string) {
 	}
 }
 
-// running waits until so many pods with the label run and none other is left, and gives them.
+// running waits until that many pods with the label run and no other is left, and returns
+// them.
 func (b *bench) running(t *testing.T, label string, want int) []corev1.Pod {
 	t.Helper()
 	var pods []corev1.Pod

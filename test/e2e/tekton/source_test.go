@@ -106,7 +106,7 @@ func git(t *testing.T, dir string, args ...string) {
 	}
 }
 
-// commit adds a file to the repository's branch main and gives the commit.
+// commit adds a file to the repository's branch main and returns the commit.
 func (s *source) commit(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(s.origin, path), []byte(text), 0o644); err != nil {

@@ -17,7 +17,7 @@ type CRDModule struct {
 	Files              []string
 }
 
-// CRDs are those of whatever makes nodes.
+// CRDs are those of the projects that make nodes.
 var CRDs = []CRDModule{
 	{
 		"sigs.k8s.io/karpenter", "v1.12.0", "h1:SffONGtSqVfTiEBM55OZb5ZVEsBPaEcLuRLL8v98sPo=",

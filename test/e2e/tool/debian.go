@@ -11,7 +11,7 @@ import (
 )
 
 // Debian unpacks Debian packages and all that they depend on, for any architecture, into a folder of
-// the user's cache and gives its path. No package's scripts are run, and the machine's own package
+// the user's cache and returns its path. No package's scripts are run, and the machine's own package
 // state is left alone. Needs apt-get and dpkg.
 func Debian(ctx context.Context, logf func(format string, args ...any), arch string, packages ...string) (string, error) {
 	return DebianSuite(ctx, logf, "", arch, packages...)

@@ -11,7 +11,7 @@ import (
 )
 
 // Npm installs the packages that test/e2e/npm pins into a folder of the user's cache, unless an
-// earlier run has, and gives its path. No package's scripts are run. Needs node and npm.
+// earlier run has, and returns its path. No package's scripts are run. Needs node and npm.
 func Npm(t testing.TB) string {
 	t.Helper()
 	dir, err := npm(t.Context(), t.Logf)

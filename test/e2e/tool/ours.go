@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Ours builds one of this repository's own programs, cmd/NAME, and gives the path of the
-// executable, which the test's end removes.
+// Ours builds one of this repository's own programs, cmd/NAME, and returns the path of
+// the executable, which the test's end removes.
 func Ours(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

@@ -112,7 +112,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.Copy(here, there)
 }
 
-// A single is a listener that has one connection to give.
+// A single is a listener with a single connection.
 type single struct {
 	conn net.Conn
 	gone bool

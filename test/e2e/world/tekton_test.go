@@ -24,7 +24,7 @@ import (
 
 // pipelineRun runs the Task of the published bundle, with the published image, in a
 // cluster that has nothing of ours: only the rights that the release's rbac.yaml
-// gives.
+// grants.
 func (w *world) pipelineRun(t *testing.T) {
 	c := cluster.StartTwoArch(t)
 	serve(t, c.Listen(t, "3128"), w.proxy)

@@ -243,7 +243,7 @@ func (w *world) verified(t *testing.T) {
 	check(false, blob...)
 }
 
-// builtAgain holds that anyone who builds the tag has the same bytes.
+// builtAgain checks that anyone who builds the tag gets the same bytes.
 func (w *world) builtAgain(t *testing.T) {
 	sums := w.checksums(t)
 	tree := w.clone(t, version)

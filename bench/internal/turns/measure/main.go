@@ -1,8 +1,8 @@
 // Command measure runs a program, with its output dropped, and prints how long
 // it took in nanoseconds and its peak resident memory in bytes.
 //
-// It is a program of its own since Linux counts what a process had before its
-// exec as its peak, too: a large parent would be seen in each child.
+// It is a separate program because Linux counts what a process used before its
+// exec towards its peak: a large parent would show in each child.
 package main
 
 import (
