@@ -108,7 +108,7 @@ func (in *input) share(other input, program string) {
 	}
 }
 
-// list says of a list how an input is one: a flag is repeated, an input has lines.
+// list adapts the description of a list: a flag is repeated, an input has lines.
 func list(description string) string {
 	for _, of := range []string{"can be repeated, or one on each line", "can be repeated"} {
 		if before, after, ok := strings.Cut(description, of); ok {

@@ -226,7 +226,7 @@ func (c *checker) component(name string, inputs map[string]yaml.Node) {
 }
 
 // The inputs of docker/build-push-action v7.3.0 (action.yml) and of docker/github-builder v1.17.0 (build.yml):
-// docs/github.md says of each what it is here, or why not.
+// docs/github.md says what each is here, or why there is no such input.
 var theirInputs = map[string][]string{
 	"docker/build-push-action, input by input": {
 		"add-hosts", "allow", "annotations", "attests", "build-args", "build-contexts", "builder", "cache-from", "cache-to", "call", "cgroup-parent",

@@ -55,8 +55,8 @@ var chains = map[string]string{"image-url": "IMAGE_URL", "image-digest": "IMAGE_
 // the legs of a matrix: Tekton does neither with an array.
 var joined = map[string]bool{"stitch-index images": true, "stitch-index platforms": true, "stitch-index source": true}
 
-// notInTasks are results of no use in a Task: Tekton hands strings from task to
-// task, and they share 4,096 bytes.
+// notInTasks are results that are not useful in a Task: Tekton hands strings
+// from task to task, and they share 4,096 bytes.
 var notInTasks = map[string]bool{"stitch-index source-list": true}
 
 // A taskResult is a result as a Task declares it.

@@ -72,7 +72,7 @@ func forDockerfile(r Request) (Builder, string, error) {
 	return Builder{}, "", e.Hint("install one of them (buildah needs no daemon), name one with --builder, or give a build command after --")
 }
 
-// buildkitAt and dockerAt return where a daemon is said to be, or "".
+// buildkitAt and dockerAt return where a daemon should be, or "".
 func buildkitAt(h Host) string {
 	if a := h.Getenv("BUILDKIT_HOST"); a != "" || !h.Exists(buildkitSocket) {
 		return a

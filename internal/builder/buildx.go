@@ -2,9 +2,9 @@ package builder
 
 import "path/filepath"
 
-// buildx runs docker buildx build, or the plugin by itself. What it builds
-// with (a container, a remote BuildKit, Kubernetes) is the user's choice of a
-// builder instance.
+// buildx runs docker buildx build, or the plugin alone. What it builds with (a
+// container, a remote BuildKit, Kubernetes) is the user's choice of a builder
+// instance.
 func buildx() Builder {
 	return Builder{
 		Name:     "buildx",

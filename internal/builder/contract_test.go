@@ -224,7 +224,7 @@ func recorded(t *testing.T) map[string]string {
 	return m
 }
 
-// What a tool says of its work, and the digest in it.
+// What a tool says about its work, and the digest in it.
 func TestWhatToolsReport(t *testing.T) {
 	says := recorded(t)
 	const digest = "sha256:5a0f6f1d3a0f7f1c6cbb4dc2ac7d1bc7a2b1b3f4d5e6f708192a3b4c5d6e7f80"

@@ -15,8 +15,8 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
-// A Watcher is told what goes on. Its methods are called by several
-// goroutines; those about one leg come one after the other.
+// A Watcher is told what happens. Its methods are called by several goroutines;
+// those about one leg come one after the other.
 type Watcher interface {
 	Running(leg Leg, step Step)
 	Line(leg Leg, line string)

@@ -25,7 +25,7 @@ func endBelow(pid, depth int) {
 				continue
 			}
 			endBelow(child, depth+1)
-			_ = syscall.Kill(child, syscall.SIGKILL) // it may have ended by itself
+			_ = syscall.Kill(child, syscall.SIGKILL) // it may have ended already
 		}
 	}
 }

@@ -23,7 +23,7 @@ const (
 	leftCordoned = "cordoned"
 )
 
-// A verdict is what a Filter says of one node.
+// A verdict is what a Filter says about one node.
 type verdict struct {
 	platform    platform.Platform
 	leftOut     string      // why the node does not take the workload; empty if it does
@@ -105,7 +105,7 @@ func (f *Filter) judgePool(p *pool, m made) verdict {
 
 // repel sets what taints mean for the workload: the first that keeps it off the
 // node, and those on the platform, which never do. It returns what a taint that
-// goes away by itself says of the node.
+// goes away by itself says about the node.
 func (f *Filter) repel(v *verdict, taints []pod.Taint) (passes string) {
 	for _, t := range taints {
 		if !t.Repels() || f.tolerated(t) {

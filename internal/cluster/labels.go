@@ -10,7 +10,7 @@ import (
 	"github.com/polyarch/polyarch/internal/pod"
 )
 
-// values is what is known of one label of nodes that do not exist yet.
+// values is what is known about one label of nodes that do not exist yet.
 type values struct {
 	absent      bool     // a node may lack the label
 	open        bool     // a node may have any value but those of not, within the bounds

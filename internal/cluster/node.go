@@ -23,7 +23,7 @@ type Node struct {
 	Taints        []pod.Taint
 	NotReady      bool // the Ready condition is there and is not True
 
-	// What the kubelet says of itself in status.nodeInfo, and has for pods.
+	// What the kubelet says about itself in status.nodeInfo, and has for pods.
 	OS, Arch    string
 	Allocatable map[string]quantity
 

@@ -9,7 +9,7 @@ import (
 	"github.com/polyarch/polyarch/internal/pod"
 )
 
-// A nodeClass is what a cloud's node class says of the images of nodes:
+// A nodeClass is what a cloud's node class says about the images of nodes:
 // EC2NodeClass and AWSNodeTemplate of Amazon, AKSNodeClass of Azure,
 // GCENodeClass of Google, NodeClass of EKS Auto Mode.
 // https://karpenter.sh/docs/concepts/nodeclasses/#statusamis

@@ -54,7 +54,7 @@ func FuzzReadNodes(f *testing.F) {
 	})
 }
 
-// The stream of protobuf that a server sends is untrusted.
+// The protobuf stream that a server sends is not trusted.
 func FuzzDecodeProtobuf(f *testing.F) {
 	f.Add([]byte("k8s\x00\x12\x0b\x12\x09\x0a\x07\x0a\x01a\x5a\x02\x0a\x00"))
 	f.Add([]byte("k8s\x00\x0a\x02v1\x12\x04\x0a\x02\x1a\x00"))

@@ -90,7 +90,7 @@ type objectKind struct {
 // A catalog lists the objects of a cluster, or of a record of one.
 type catalog interface {
 	// objects calls visit for each object of a kind. Served is false if the
-	// cluster knows no such kind.
+	// cluster does not know the kind.
 	objects(ctx context.Context, k objectKind, visit func(json.RawMessage)) (served bool, err error)
 }
 

@@ -46,7 +46,8 @@ const (
 	starting = "starting"
 )
 
-// passing returns what a taint that goes away by itself says of a node, or "".
+// passing returns what a taint that goes away by itself says about a node, or
+// "".
 func passing(key string) string {
 	if s := passingTaints[key]; s != "" {
 		return s

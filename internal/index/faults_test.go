@@ -41,7 +41,7 @@ func scenarios(t *testing.T) []*scenario {
 	return all
 }
 
-// prepare makes the registries anew, with tags that name something else.
+// prepare makes new registries, with tags that name something else.
 func (s *scenario) prepare(t *testing.T, auth string) {
 	s.from = filled(t, 2)
 	s.at = s.from

@@ -193,8 +193,8 @@ func TestAnswersThatAreLost(t *testing.T) {
 	}
 }
 
-// A refusal whose undoing is carried out with all answers lost is told as what
-// it is.
+// If a refusal is undone and all answers to that are lost, the error says that
+// every tag names what it named before.
 func TestUndoneWithLostAnswers(t *testing.T) {
 	s := scenarios(t)[1]
 	s.prepare(t, "")

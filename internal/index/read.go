@@ -124,7 +124,8 @@ func (r *reader) index(ctx context.Context, from *image.Reader, src Source, in s
 			if f.manifest.MediaType.IsIndex() {
 				return exit.Failf("reading %s: %s is an index, and its index says that it is an image", src.Ref, e.Listed.Digest)
 			}
-			// Which of an index's platforms a source means is said for the whole index.
+			// Which of an index's platforms a source means is reported for the whole
+			// index.
 			return r.image(ctx, from, f, e.Platform)
 		})
 		g.Go(func() error { return r.attestations(ctx, from, f) })

@@ -71,7 +71,7 @@ const (
 	trip = time.Second
 )
 
-// client is one for a network, with the credential that the registries want.
+// client is one for a network, with the credential that the registries need.
 func client(network *imagetest.Network) *registry.Client {
 	return registry.New(registry.Options{
 		Keychain:  keychain{sourceHost: {Username: "user", Password: "password"}, targetHost: {Username: "user", Password: "password"}},

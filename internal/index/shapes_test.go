@@ -72,7 +72,7 @@ func indexText(more string, children ...string) string {
 }
 
 // shapes are indexes as tools make them, each under a tag, with what both
-// stitch-index and inject-affinity's look-up have to say of it.
+// stitch-index and inject-affinity's look-up must say about it.
 func shapes(t *testing.T) (*imagetest.Registry, map[string]string) {
 	t.Helper()
 	g := imagetest.NewRegistry()

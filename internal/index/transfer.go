@@ -78,7 +78,7 @@ func (e *early) drop() {
 	}
 }
 
-// ask asks the target for blobs, and returns what is known of them. The
+// ask asks the target for blobs, and returns what is known about them. The
 // config, which is read anyhow, may be nil.
 func (t *transfer) ask(ctx context.Context, from store, ds []v1.Descriptor, config *v1.Hash) ([]*blob, error) {
 	var blobs []*blob

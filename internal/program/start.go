@@ -20,7 +20,7 @@ type Start struct {
 	Windows    bool // names have backslashes and no case
 }
 
-// A Verdict is what is known of a start.
+// A Verdict is what is known about a start.
 type Verdict string
 
 const (
@@ -268,7 +268,7 @@ func (w *walk) binary(f rootfs.Found, st state) ([]rootfs.Found, result) {
 }
 
 // level compares what a file demands of the processor with the platform's
-// variant. Only what cannot be is said here: arm/v6 runs no code for v7.
+// variant. It reports only what cannot run: arm/v6 runs no code for v7.
 func (w *walk) level(f rootfs.Found) result {
 	if w.platform.Arch != "arm" || f.File.Levels.ARM == 0 {
 		return result{}

@@ -22,9 +22,9 @@ import (
 // A session is all that is known about one credential at one host: how the
 // host wants it shown, and the token it was exchanged for.
 //
-// Where there is a credential the first request goes alone: its answer shows
+// If there is a credential, the first request goes alone: its answer shows
 // whether and how the host asks for it, so that the others need not be sent
-// twice. Where there is none nothing waits.
+// twice. Without one, nothing waits.
 type session struct {
 	client *Client
 	host   *host

@@ -39,7 +39,7 @@ func (c credentials) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	return authn.Anonymous, nil
 }
 
-// guarded makes a registry with an image app:v1 that wants a credential.
+// guarded makes a registry with an image app:v1 that needs a credential.
 func guarded(t *testing.T, auth string) (*imagetest.Registry, v1.Image) {
 	t.Helper()
 	g := imagetest.NewRegistry()

@@ -139,7 +139,7 @@ func (h *host) tls() bool {
 	return h.scheme == "https"
 }
 
-// A request is what can be sent again: its body is made anew each time.
+// A request is what can be sent again: its body is made again each time.
 type request struct {
 	method string
 	repo   Repository
@@ -197,7 +197,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 // again calls try, which sends r, as do describes.
 func (c *Client) again(ctx context.Context, r request, try func() error) error {
 	t := newTries(c.o)
-	var last error // the last answer: what ends a wait is none
+	var last error // the last answer; an error that ends a wait is not one
 	for {
 		err := try()
 		if err == nil {
@@ -274,7 +274,7 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 	}
 	watch.timer.Stop()
 	if resp.StatusCode != http.StatusUnauthorized {
-		auth.done() // the host wants nothing else: others need not wait
+		auth.done() // the host needs nothing else: others need not wait
 	}
 	resp.Body = &receiving{resp.Body, watch}
 	if r.keep && slices.Contains(r.ok, resp.StatusCode) {

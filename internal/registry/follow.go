@@ -18,7 +18,7 @@ func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth 
 		if r.size > 0 {
 			b, err := r.body(ctx)
 			if err != nil {
-				return nil, false, final{err} // it has been tried as often as it is worth
+				return nil, false, final{err} // it has been retried already
 			}
 			body = &sending{ReadCloser: b, w: watch}
 		}

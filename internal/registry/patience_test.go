@@ -35,8 +35,8 @@ func onNetwork(t *testing.T, h http.Handler, cred authn.AuthConfig, f func(*test
 
 var app = registry.Repository{Host: "registry.test", Path: "app"}
 
-// A token service that fails is asked as often as anything else, however many
-// requests need the token, and what it answers is not the registry's word.
+// A token service that fails is retried as often as anything else, however many
+// requests need the token, and its answer is not taken for the registry's.
 func TestATokenServiceThatFails(t *testing.T) {
 	for _, kind := range []string{"429", "500", "refused", "404", "403"} {
 		g, _ := guarded(t, "bearer")

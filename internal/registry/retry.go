@@ -105,8 +105,8 @@ type broken struct{ error }
 
 func (b broken) Unwrap() error { return b.error }
 
-// transportError drops the address from an error of package http: it may hold
-// a signature, and what was done is said by the caller.
+// transportError drops the address from an error of package http: it may hold a
+// signature, and the caller says what was done.
 func transportError(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -80,7 +80,7 @@ func (h *host) own(u *url.URL) *url.URL {
 	return u
 }
 
-// Send sends the blob. open returns its bytes, anew for each try; they are
+// Send sends the blob. open returns its bytes, again for each try; they are
 // streamed, and the registry checks them against the digest.
 func (u *Upload) Send(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error {
 	t := newTries(u.c.o)

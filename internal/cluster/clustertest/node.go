@@ -66,7 +66,7 @@ func NotReady(n map[string]any) {
 	Taint("node.kubernetes.io/unreachable:NoExecute")(n)
 }
 
-// Reports sets what the kubelet says of itself in status.nodeInfo.
+// Reports sets what the kubelet says about itself in status.nodeInfo.
 func Reports(os, arch string) Option {
 	return func(n map[string]any) {
 		n["status"].(map[string]any)["nodeInfo"] = map[string]any{"operatingSystem": os, "architecture": arch}

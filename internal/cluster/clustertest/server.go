@@ -54,7 +54,7 @@ func Start(t testing.TB, nodes ...map[string]any) *Server {
 }
 
 // StartTLS starts a server with nodes that speaks TLS, without which client-go
-// sends no credentials. Its certificate is nobody's.
+// sends no credentials. No known authority has signed its certificate.
 func StartTLS(t testing.TB, nodes ...map[string]any) *Server {
 	t.Helper()
 	s := &Server{Objects: map[string][]map[string]any{"/api/v1/nodes": nodes}}

@@ -152,7 +152,7 @@ func beside(v *rootfs.View, e *object.ELF) string {
 	return found
 }
 
-// lookup turns what a view says of a path into what it means for a program.
+// lookup turns what a view says about a path into what it means for a program.
 func lookup(err error, f rootfs.Found, need string) error {
 	var unclear *rootfs.Unclear
 	switch {
@@ -169,7 +169,7 @@ func Name(v *rootfs.View, f rootfs.Found) string {
 	return fmt.Sprintf("/%s of layer %d", f.Path, v.Total()-f.Layer)
 }
 
-// Absolute makes a path absolute as a process in a folder means it.
+// Absolute makes a path absolute, as seen by a process in a folder.
 func Absolute(dir, p string) string {
 	if strings.HasPrefix(p, "/") {
 		return p

@@ -1,8 +1,8 @@
-// Package object reads what a program or library says of itself: the machine
+// Package object reads what a program or library says about itself: the machine
 // that it is for, the loader, the libraries, versions and symbols that it needs
 // and those that it has, and the processor level that it demands.
 //
-// It reads bytes that anybody may have written. What cannot be read is said in
+// It reads bytes that anybody may have written. What cannot be read is noted in
 // the result, never guessed.
 package object
 
@@ -24,7 +24,7 @@ const (
 	Script             // starts with #!
 )
 
-// A File is what is known of a regular file.
+// A File is what is known about a regular file.
 type File struct {
 	Kind    Kind
 	Empty   bool    // it has no content

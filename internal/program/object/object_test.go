@@ -133,7 +133,7 @@ func TestReaderSkips(t *testing.T) {
 	}
 }
 
-// Whatever a file says, reading it ends, and in little memory.
+// Whatever a file says, reading it ends, and needs little memory.
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{amd64, arm64, imagetest.ELF("arm", eabi5), imagetest.ELF("s390x", 0), imagetest.PE(0x14c), "#!/bin/sh -e\n", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"} {
 		f.Add([]byte(s))

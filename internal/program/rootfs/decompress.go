@@ -43,7 +43,7 @@ func decompress(r io.Reader) (io.Reader, func(), error) {
 	return b, func() {}, nil
 }
 
-// windowed turns what zstd says of too large a window into words.
+// windowed explains zstd's error about too large a window.
 type windowed struct{ *zstd.Decoder }
 
 func (w windowed) Read(p []byte) (int, error) {

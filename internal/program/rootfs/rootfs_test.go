@@ -128,7 +128,7 @@ func TestCompressions(t *testing.T) {
 	}
 }
 
-// What cannot be read is reported, and is not a failure of ours.
+// What cannot be read is reported as Unreadable.
 func TestUnreadable(t *testing.T) {
 	var wide bytes.Buffer
 	long, err := zstd.NewWriter(&wide, zstd.WithWindowSize(64<<20), zstd.WithEncoderConcurrency(1))

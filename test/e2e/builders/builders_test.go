@@ -138,7 +138,7 @@ func refused(t *testing.T, image string, r run) {
 	}
 }
 
-// withoutEmulation checks what is said where the kernel cannot run a build's programs.
+// withoutEmulation checks the messages where the kernel cannot run a build's programs.
 func withoutEmulation(t *testing.T, context string) {
 	if emulated() {
 		t.Log("skip: this machine runs arm64 programs, so the message for one that does not cannot be had")
@@ -165,7 +165,7 @@ func TestKo(t *testing.T) {
 	runs(t, "ko", r)
 }
 
-// TestNativeLegs builds each platform by itself, as a job on a machine of its own does, and then
+// TestNativeLegs builds each platform separately, as a job on its own machine does, and then
 // stitches.
 func TestNativeLegs(t *testing.T) {
 	sample := filepath.Join(root(), "samples/hello")

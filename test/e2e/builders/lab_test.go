@@ -121,7 +121,7 @@ func environ(more ...string) []string {
 
 var daemons []*exec.Cmd
 
-// endDaemons lets them stop the containers that they may have started.
+// endDaemons lets daemons stop the containers that they may have started.
 func endDaemons() {
 	for _, d := range daemons {
 		d.Process.Signal(syscall.SIGTERM)
@@ -264,7 +264,7 @@ func reference(s string) name.Reference {
 	return ref
 }
 
-var registered string // the entry that we made, which nobody else has a use for
+var registered string // the entry that we made, which nobody else needs
 
 // emulated reports whether the kernel runs arm64 programs.
 func emulated() bool {

@@ -64,7 +64,7 @@ func enter() error {
 	if err != nil {
 		return err
 	}
-	// The first process of the PID namespace is the last: the kernel ends all others with it.
+	// When the first process of the PID namespace ends, the kernel ends all others.
 	argv := append([]string{"unshare", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}, os.Args...)
 	return syscall.Exec(unshare, argv, append(os.Environ(), insideVariable+"="+string(b)))
 }

@@ -83,7 +83,7 @@ func TestGitHubActionInputs(t *testing.T) {
 	if d := cmp.Diff("image-digest<<_D_\nof\nstitch-index\n_D_\n", out); d != "" {
 		t.Error(d)
 	}
-	// those that build nothing have no use for the token of the cache
+	// those that build nothing do not need the token of the cache
 	if got, _ := p.node(t, "actions/detect-arch/index.js", nil, "SHOW=echo \"token $ACTIONS_RUNTIME_TOKEN\""); got.out != "detect-arch in "+filepath.Base(p.dir)+": [--github]\ntoken \n" {
 		t.Error(got)
 	}

@@ -317,8 +317,8 @@ func TestGitHubOwnWorkflow(t *testing.T) {
 	}
 }
 
-// What GitHub's editor says of the actions and workflows: a step without a shell, an icon that does
-// not exist, an unknown input.
+// What GitHub's editor says about the actions and workflows: a step without a shell, an icon that
+// does not exist, an unknown input.
 func TestGitHubLanguageService(t *testing.T) {
 	npm := tool.Npm(t)
 	p := &project{dir: t.TempDir(), home: t.TempDir()}

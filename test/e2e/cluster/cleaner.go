@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// A cleaner is a shell that waits for us to end, in whatever way, and then takes back what the
-// kernel does not. It sees our end by the pipe that is its standard input, so a SIGKILL does not
-// stop it.
+// A cleaner is a shell that waits for this process to end, in whatever way, and then cleans up
+// what the kernel does not. It notices the end by the pipe that is its standard input, so a
+// SIGKILL does not stop it.
 type cleaner struct {
 	stdin io.WriteCloser
 	cmd   *exec.Cmd
@@ -47,7 +47,7 @@ func newCleaner(dir string) (*cleaner, error) {
 	return &cleaner{stdin, cmd}, nil
 }
 
-// clean has it run now, and waits.
+// clean makes it run now, and waits.
 func (c *cleaner) clean() error {
 	c.stdin.Close()
 	if err := c.cmd.Wait(); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // Node makes a node as a kubelet would register it: labelled, ready, with room for pods. Change it
-// to taste before SetNodes.
+// as needed before SetNodes.
 func Node(name, os, arch string) *corev1.Node {
 	room := corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("16"),
@@ -64,7 +64,7 @@ func Fill(n *corev1.Node) *corev1.Node {
 	return n
 }
 
-// SetNodes makes these the nodes of the cluster, until the test ends.
+// SetNodes makes these the nodes of the cluster until the test ends.
 func (c *ControlPlane) SetNodes(t testing.TB, nodes ...*corev1.Node) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -12,7 +12,7 @@ import (
 )
 
 // Namespace makes a namespace for the test. Its pods are deleted when the test ends, so that they
-// take no room from the next one's.
+// leave room for the next test's.
 func (c *ControlPlane) Namespace(t testing.TB) string {
 	t.Helper()
 	n, err := c.Client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}, metav1.CreateOptions{})

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A process is a child of ours. It dies with us, however we end.
+// A process is a child of this process, and dies with it, however that ends.
 type process struct {
 	name string
 	log  string // file with what it printed
@@ -45,14 +45,14 @@ func (t *thread) start(name, dir string, cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// kill ends the process at once and waits for its end. A polite signal is of no use here: an API
-// server with open watches takes a minute to heed it.
+// kill ends the process at once and waits for its end. A polite signal does not help here: an
+// API server with open watches takes a minute to react to it.
 func (p *process) kill() {
 	p.cmd.Process.Kill()
 	<-p.done
 }
 
-// failure says why the process is of no use: what it printed last.
+// failure says why the process failed: what it printed last.
 func (p *process) failure(cause error) error {
 	b, err := os.ReadFile(p.log)
 	if err != nil {

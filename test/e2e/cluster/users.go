@@ -7,8 +7,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// User returns the kubeconfig file of a user that may do what the rules say and nothing else. The
-// name is the user's, and must not have been used before.
+// User returns the kubeconfig file of a user that may do only what the rules say. The name is the
+// user's, and must not have been used before.
 func (c *ControlPlane) User(t testing.TB, name string, rules ...rbacv1.PolicyRule) string {
 	t.Helper()
 	if err := c.pki.client(name, name); err != nil {

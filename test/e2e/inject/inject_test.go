@@ -1,6 +1,5 @@
 // Package inject_test runs inject-affinity where users run it: as a post-renderer of Helm 3 and 4, as
-// a transformer of kustomize, as Argo CD's plugin; and asks the real scheduler what it makes of the
-// result.
+// a transformer of kustomize, as Argo CD's plugin; and shows the result to the real scheduler.
 package inject_test
 
 import (
@@ -22,7 +21,7 @@ func repository() string {
 	return filepath.Join(filepath.Dir(file), "..", "..", "..")
 }
 
-// program builds inject-affinity into a folder that it puts in front of PATH.
+// program builds inject-affinity into a folder that it puts first in PATH.
 func program(t *testing.T) string {
 	t.Helper()
 	path := tool.Ours(t, "inject-affinity")

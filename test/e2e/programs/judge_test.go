@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// row counts what became of the cases of one rule.
+// row counts the outcomes of the cases of one rule.
 type row struct{ starts, fails, startsProved, failsRefused, startsOpen, failsOpen int }
 
 func TestVerdictsAgainstExecution(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/polyarch/polyarch/test/e2e/tool"
 )
 
-// wheel is a program that is linked for musl, with libraries of its own: PyPI
-// has it, and it needs no distribution.
+// wheel is a program that is linked for musl, with its own libraries: PyPI has
+// it, and it needs no distribution.
 const wheel = "clang-format==16.0.6"
 
 // muslRoot is a root file system with Debian's musl and the wheel, and nothing

@@ -80,7 +80,8 @@ func (b *bench) helloOnBothNodes(t *testing.T) {
 	}
 }
 
-// said is the first container's log, once there is one: a pod runs before its program has said anything.
+// said is the first container's log, once there is one: a pod runs before its program has printed
+// anything.
 func (b *bench) said(t *testing.T, pod corev1.Pod) string {
 	t.Helper()
 	var log string
@@ -215,7 +216,7 @@ func (b *bench) buildNative(t *testing.T, s *source) {
 	b.helloOnBothNodes(t)
 }
 
-// A leg that fails: what became of the other is plain to see, and nothing is stitched.
+// If a leg fails, the result of the other is still visible, and nothing is stitched.
 func (b *bench) failingLeg(t *testing.T, s *source) {
 	s.reset(t)
 	if err := os.WriteFile(filepath.Join(s.volume, "samples/hello/broken_arm64.go"), []byte("package main\n\nvar _ = broken\n"), 0o644); err != nil {

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// registrySecret is what the samples take the registry's credentials from. Ours wants none.
+// registrySecret is what the samples take the registry's credentials from. Ours needs none.
 const registrySecret = `apiVersion: v1
 kind: Secret
 metadata: {name: registry}

@@ -15,7 +15,7 @@ import (
 const token = "gho_of-the-job"
 
 // A github is what of github.com and its API a release needs
-// (docs.github.com/rest/releases). Reading is free, writing wants the token.
+// (docs.github.com/rest/releases). Reading is free, writing needs the token.
 type github struct {
 	mu       sync.Mutex
 	releases []*release

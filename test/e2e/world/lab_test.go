@@ -27,8 +27,7 @@ const version = "v0.2.0"
 
 const registryUser, registryPassword = "releaser", "of the registry"
 
-// A world is what is outside of a repository when it is released, and the
-// repository.
+// A world is a repository that is released, and what is outside of it.
 type world struct {
 	dir      string
 	tree     string // the repository, at the tag
@@ -132,7 +131,8 @@ func (w *world) clone(t *testing.T, ref string) string {
 	return dir
 }
 
-// trusting is the environment of a program that takes our servers for the world.
+// trusting is the environment of a program that takes our servers for the real
+// ones.
 func (w *world) trusting() []string {
 	return []string{
 		"HTTPS_PROXY=" + w.proxyURL, "https_proxy=" + w.proxyURL, "NO_PROXY=127.0.0.1,localhost",

@@ -266,7 +266,7 @@ func (w *world) builtAgain(t *testing.T) {
 }
 
 // A release whose first run broke off is a draft that nobody sees, and the next run
-// makes it whole. After that nothing changes.
+// completes it. After that nothing changes.
 func TestPublishAgain(t *testing.T) {
 	w := newWorld(t)
 	w.copyTree(t)
