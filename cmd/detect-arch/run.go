@@ -130,15 +130,15 @@ detect-arch --dotenv detect.env --child-pipeline build.yml --child-script './bui
 	}
 }
 
-func (c *config) run(ctx context.Context, e *command.Env) error {
-	if err := e.NoArgs(); err != nil {
+func (c *config) run(ctx context.Context, env *command.Env) error {
+	if err := env.NoArgs(); err != nil {
 		return err
 	}
 	query, err := c.query()
 	if err != nil {
 		return err
 	}
-	if query.Filter.Workload, err = c.workload(e.Stdin); err != nil {
+	if query.Filter.Workload, err = c.workload(env.Stdin); err != nil {
 		return err
 	}
 	runners, err := parseRunners(c.runners)
@@ -151,7 +151,7 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	surveys, chosen, err := c.detect(ctx, e, query)
+	surveys, chosen, err := c.detect(ctx, env, query)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 	if child != nil {
 		r.Files[c.childPipeline] = child.pipeline(list(chosen), runners)
 	}
-	return e.Write(r)
+	return env.Write(r)
 }
 
 // query returns what to ask the clusters, and refuses flags that do not go together.
@@ -204,16 +204,16 @@ func (c *config) query() (cluster.Query, error) {
 
 // detect asks the clusters and chooses among what they offer, or takes the
 // fallback.
-func (c *config) detect(ctx context.Context, e *command.Env, q cluster.Query) ([]*cluster.Survey, []offer, error) {
-	surveys, err := c.survey(ctx, e, q)
+func (c *config) detect(ctx context.Context, env *command.Env, q cluster.Query) ([]*cluster.Survey, []offer, error) {
+	surveys, err := c.survey(ctx, env, q)
 	if err == nil {
 		err = c.empty(surveys)
 	}
 	if err != nil && len(c.fallback) > 0 && exit.CodeOf(err) >= exit.Impossible && ctx.Err() != context.Canceled {
 		if slices.Equal(c.fallback, c.platforms) { // they were asked for by name, whatever there is
-			e.Log.Infof("taking the platforms that --platform names: no cluster offers others")
+			env.Log.Infof("taking the platforms that --platform names: no cluster offers others")
 		} else {
-			e.Log.Warnf("%s; going on with --fallback %s", strings.ReplaceAll(err.Error(), "\n", "; "), c.fallback)
+			env.Log.Warnf("%s; going on with --fallback %s", strings.ReplaceAll(err.Error(), "\n", "; "), c.fallback)
 		}
 		var chosen []offer
 		for _, p := range c.fallback {
@@ -227,23 +227,23 @@ func (c *config) detect(ctx context.Context, e *command.Env, q cluster.Query) ([
 	got, err := c.pick(surveys)
 	if errors.Is(err, errCounts) {
 		q.Counts = true
-		return c.detect(ctx, e, q)
+		return c.detect(ctx, env, q)
 	}
 	for _, s := range surveys {
-		c.describe(e.Log, s)
+		c.describe(env.Log, s)
 	}
 	if len(got.missing) > 0 && err == nil {
-		e.Log.Warnf("no node takes the workload on %s, which is kept for --allow-missing", got.missing)
+		env.Log.Warnf("no node takes the workload on %s, which is kept for --allow-missing", got.missing)
 	}
 	if len(got.dropped) > 0 && err == nil {
-		e.Log.Infof("dropped %s of --among: no node takes the workload there", got.dropped)
+		env.Log.Infof("dropped %s of --among: no node takes the workload there", got.dropped)
 	}
 	return surveys, got.offers, err
 }
 
 // survey asks all sources. What fails is told all at once.
-func (c *config) survey(ctx context.Context, e *command.Env, q cluster.Query) ([]*cluster.Survey, error) {
-	sources, err := c.sources(e)
+func (c *config) survey(ctx context.Context, env *command.Env, q cluster.Query) ([]*cluster.Survey, error) {
+	sources, err := c.sources(env)
 	if err != nil {
 		return nil, err
 	}
@@ -264,16 +264,16 @@ func (c *config) survey(ctx context.Context, e *command.Env, q cluster.Query) ([
 }
 
 // knownContexts returns the contexts of the kubeconfig.
-func (c *config) knownContexts(e *command.Env) []string {
-	return cluster.Access{Kubeconfig: c.kubeconfig, Getenv: e.Getenv}.Known()
+func (c *config) knownContexts(env *command.Env) []string {
+	return cluster.Access{Kubeconfig: c.kubeconfig, Getenv: env.Getenv}.Known()
 }
 
 // sources returns what the flags ask about.
-func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
+func (c *config) sources(env *command.Env) ([]cluster.Source, error) {
 	if len(c.files) == 0 {
 		return cluster.Access{
-			Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: e.Getenv, UserAgent: "detect-arch/" + cmp.Or(command.Version, "dev"),
-			Say: func(line string) { e.Log.Infof("the program that gets credentials: %s", line) },
+			Kubeconfig: c.kubeconfig, Contexts: c.contexts, Getenv: env.Getenv, UserAgent: "detect-arch/" + cmp.Or(command.Version, "dev"),
+			Say: func(line string) { env.Log.Infof("the program that gets credentials: %s", line) },
 		}.Open()
 	}
 	if len(c.contexts) > 0 || c.kubeconfig != "" {
@@ -286,7 +286,7 @@ func (c *config) sources(e *command.Env) ([]cluster.Source, error) {
 			return nil, exit.Usagef("--from-file %s is there twice", f)
 		}
 		seen[f] = true
-		sources = append(sources, &cluster.File{Path: f, Stdin: e.Stdin})
+		sources = append(sources, &cluster.File{Path: f, Stdin: env.Stdin})
 	}
 	return sources, nil
 }

@@ -30,7 +30,7 @@ const maxFunction = 64 << 20
 
 // function takes the flags that a KRM function's input sets. It returns the
 // input, of which it may have read the start, or all.
-func (c *config) function(ctx context.Context, e *command.Env, stdin io.Reader) (io.Reader, error) {
+func (c *config) function(ctx context.Context, env *command.Env, stdin io.Reader) (io.Reader, error) {
 	start := bufio.NewReaderSize(stdin, sniffed)
 	peeked := make(chan error, 1)
 	var head []byte
@@ -60,7 +60,7 @@ func (c *config) function(ctx context.Context, e *command.Env, stdin io.Reader) 
 	}
 	if ok {
 		for _, s := range settings {
-			if err := c.set(e, s); err != nil {
+			if err := c.set(env, s); err != nil {
 				return nil, exit.InFile(standardInput, err)
 			}
 		}
@@ -69,7 +69,7 @@ func (c *config) function(ctx context.Context, e *command.Env, stdin io.Reader) 
 }
 
 // set takes a setting of a functionConfig.
-func (c *config) set(e *command.Env, s kubeyaml.Setting) error {
+func (c *config) set(env *command.Env, s kubeyaml.Setting) error {
 	switch {
 	case slices.Contains(settable, s.Name), c.trustFunction && slices.Contains(trusted, s.Name):
 	case slices.Contains(trusted, s.Name):
@@ -81,7 +81,7 @@ func (c *config) set(e *command.Env, s kubeyaml.Setting) error {
 	}
 	offline := c.offline
 	for _, v := range s.Values {
-		if err := e.Flags.Set(s.Name, v); err != nil {
+		if err := env.Flags.Set(s.Name, v); err != nil {
 			return exit.Usagef("functionConfig: %w", err).OnLine(s.Line, 0)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // built is the source of what kustomize builds from a folder.
-func built(ctx context.Context, e *command.Env, dir string) (source, error) {
+func built(ctx context.Context, env *command.Env, dir string) (source, error) {
 	argv := []string{"kustomize", "build", "--", dir}
 	if _, err := exec.LookPath("kustomize"); err != nil {
 		argv = []string{"kubectl", "kustomize", "--", dir}
@@ -27,7 +27,7 @@ func built(ctx context.Context, e *command.Env, dir string) (source, error) {
 	}
 	name := strings.Join([]string{argv[0], argv[1], dir}, " ")
 	cmd := exec.CommandContext(ctx, path, argv[1:]...)
-	cmd.Env = e.Environ()
+	cmd.Env = env.Environ()
 	cmd.WaitDelay = time.Second
 	k := &kustomized{cmd: cmd, name: name}
 	cmd.Stderr = &k.errs

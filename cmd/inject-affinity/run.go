@@ -101,9 +101,9 @@ helm template chart | inject-affinity --taints "$(cat taints)" # asks the images
 	}
 }
 
-func (c *config) run(ctx context.Context, e *command.Env) error {
+func (c *config) run(ctx context.Context, env *command.Env) error {
 	var r record
-	err := c.inject(ctx, e, &r)
+	err := c.inject(ctx, env, &r)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = exit.Unreachablef("%w: the limit of %s was reached", err, c.timeout).Hint("allow more time with --timeout")
 	}
@@ -117,14 +117,14 @@ func (c *config) run(ctx context.Context, e *command.Env) error {
 }
 
 // inject does the work and notes it in r.
-func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
+func (c *config) inject(ctx context.Context, env *command.Env, r *record) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	stdin := e.Stdin
-	if len(e.Args) == 0 && c.kustomize == "" && c.crds != "-" {
+	stdin := env.Stdin
+	if len(env.Args) == 0 && c.kustomize == "" && c.crds != "-" {
 		limit := c.timeout
 		var err error
-		if stdin, err = c.function(ctx, e, stdin); err != nil {
+		if stdin, err = c.function(ctx, env, stdin); err != nil {
 			return err
 		}
 		if c.timeout < limit { // the function's own
@@ -133,26 +133,26 @@ func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 		}
 		c.timeout = min(c.timeout, limit)
 	}
-	if err := c.valid(e); err != nil {
+	if err := c.valid(env); err != nil {
 		return err
 	}
-	in, err := c.injector(ctx, e.Log, stdin)
+	in, err := c.injector(ctx, env.Log, stdin)
 	if err != nil {
 		return err
 	}
 	var sources []source
 	if c.kustomize != "" {
-		s, err := built(ctx, e, c.kustomize)
+		s, err := built(ctx, env, c.kustomize)
 		if err != nil {
 			return err
 		}
 		defer s.in.Close()
 		sources = append(sources, s)
-	} else if sources, r.Left, err = c.sources(e.Args, stdin); err != nil {
+	} else if sources, r.Left, err = c.sources(env.Args, stdin); err != nil {
 		return err
 	}
-	out := newSink(c, e.Stdout)
-	if e.Output.Summarizes() {
+	out := newSink(c, env.Stdout)
+	if env.Output.Summarizes() {
 		out.shown = &excerpt{}
 	}
 	defer out.abort()
@@ -165,29 +165,29 @@ func (c *config) inject(ctx context.Context, e *command.Env, r *record) error {
 		}
 	}
 	r.noteUnread()
-	r.log(e.Log)
-	if err := r.failed(c, e.Log); err != nil {
+	r.log(env.Log)
+	if err := r.failed(c, env.Log); err != nil {
 		return err
 	}
-	return c.finish(e, r, out)
+	return c.finish(env, r, out)
 }
 
 // finish puts the results where they are to go.
-func (c *config) finish(e *command.Env, r *record, out *sink) error {
+func (c *config) finish(env *command.Env, r *record, out *sink) error {
 	report := r.report(c, out.shown)
 	switch {
 	case c.check:
 		if len(r.Files) == 0 {
-			return e.Write(report)
+			return env.Write(report)
 		}
-		if e.Output.JSON { // what is stale is what a check is asked for
-			if _, err := e.Stdout.Write(r.marshal()); err != nil {
+		if env.Output.JSON { // what is stale is what a check is asked for
+			if _, err := env.Stdout.Write(r.marshal()); err != nil {
 				return err
 			}
 		}
-		return r.stale(e.Log)
+		return r.stale(env.Log)
 	case !c.write: // standard output comes last
-		if err := e.Write(report); err != nil {
+		if err := env.Write(report); err != nil {
 			return err
 		}
 		return out.commit()
@@ -198,11 +198,11 @@ func (c *config) finish(e *command.Env, r *record, out *sink) error {
 	if err := out.commit(); err != nil {
 		return err
 	}
-	return e.Write(report)
+	return env.Write(report)
 }
 
-func (c *config) valid(e *command.Env) error {
-	claimed := e.Output.Claims(e.World())
+func (c *config) valid(env *command.Env) error {
+	claimed := env.Output.Claims(env.World())
 	modes := 0
 	for _, m := range []bool{c.write, c.diff, c.check} {
 		if m {
@@ -210,16 +210,16 @@ func (c *config) valid(e *command.Env) error {
 		}
 	}
 	switch {
-	case e.Command != nil:
+	case env.Command != nil:
 		return exit.Usagef("it takes no command after --")
 	case modes > 1:
 		return exit.Usagef("flags --write, --diff and --check exclude each other")
-	case c.kustomize != "" && (len(e.Args) > 0 || c.write):
+	case c.kustomize != "" && (len(env.Args) > 0 || c.write):
 		return exit.Usagef("flag --kustomize takes no files beside it, and what is built cannot be written in place").
 			Hint("leave out --write to print it, or use --check or --diff")
-	case c.crds == "-" && c.kustomize == "" && (len(e.Args) == 0 || slices.Contains(e.Args, "-")):
+	case c.crds == "-" && c.kustomize == "" && (len(env.Args) == 0 || slices.Contains(env.Args, "-")):
 		return exit.Usagef("standard input cannot be both CustomResourceDefinitions and manifests").Hint("give one of them as a file")
-	case c.write && len(e.Args) == 0:
+	case c.write && len(env.Args) == 0:
 		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
 	case claimed != "" && !c.write && !c.check:
 		return exit.Usagef("flag %s needs --write or --check: without them, standard output carries the manifests", claimed)

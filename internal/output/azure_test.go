@@ -93,14 +93,14 @@ func TestACISystemIsOneType(t *testing.T) {
 	run := func(argv ...string) (exit.Code, string, string) {
 		p := command.Program{
 			Name: "tool", Results: []output.Spec{{Name: "image-ref"}}, Flags: func(*flagset.Set) {},
-			Run: func(_ context.Context, e *command.Env) error {
-				e.Log.Infof("reading ##vso[task.setvariable variable=x]y")
-				e.Log.Warnf("100%% of it")
-				e.Log.Group("linux/arm64", strings.NewReader("a build prints ##[error]x\n"))
-				if on := len(argv) > 0; on != (e.Output.Claims(e.World()) == "--azure") || on != e.Output.Summarizes() {
-					t.Errorf("%q: claims %q, summary %t", argv, e.Output.Claims(e.World()), e.Output.Summarizes())
+			Run: func(_ context.Context, env *command.Env) error {
+				env.Log.Infof("reading ##vso[task.setvariable variable=x]y")
+				env.Log.Warnf("100%% of it")
+				env.Log.Group("linux/arm64", strings.NewReader("a build prints ##[error]x\n"))
+				if on := len(argv) > 0; on != (env.Output.Claims(env.World()) == "--azure") || on != env.Output.Summarizes() {
+					t.Errorf("%q: claims %q, summary %t", argv, env.Output.Claims(env.World()), env.Output.Summarizes())
 				}
-				if err := e.Write(output.Report{Results: []output.Result{{Name: "image-ref", Text: "r@sha256:0;]"}}, Text: "##vso[x]\n", Summary: "# done\n"}); err != nil {
+				if err := env.Write(output.Report{Results: []output.Result{{Name: "image-ref", Text: "r@sha256:0;]"}}, Text: "##vso[x]\n", Summary: "# done\n"}); err != nil {
 					return err
 				}
 				return exit.Failf("it ends").At("a.yaml", 3, 0)
