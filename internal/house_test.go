@@ -87,13 +87,16 @@ func TestPackageCommentsAreInTheirPlace(t *testing.T) {
 
 // CONTRIBUTING.md's exercises, as far as they can be counted.
 
-// A builder is a file of its own and a line in builders.go: no other file that
-// is not a test says its name.
+// A builder is a file of its own, which says what --builder auto picks it for
+// too, and a line in builders(): no other file that is not a test says its name
+// or makes one.
 func TestABuilderIsTwoPlaces(t *testing.T) {
 	const room = "internal/builder"
 	named := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 	names := map[string]string{} // builder: its file
 	uses := map[string][]string{}
+	makers := map[string]string{} // a function that makes a Builder of nothing: its file
+	calls := map[string][]string{}
 	goFiles(t, func(path string, text []byte) {
 		if filepath.Dir(path) != room || strings.HasSuffix(path, "_test.go") {
 			return
@@ -105,6 +108,16 @@ func TestABuilderIsTwoPlaces(t *testing.T) {
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if r := n.Type.Results; n.Recv == nil && len(n.Type.Params.List) == 0 && r != nil && len(r.List) == 1 {
+					if result, ok := r.List[0].Type.(*ast.Ident); ok && result.Name == "Builder" {
+						makers[n.Name.Name] = path
+					}
+				}
+			case *ast.CallExpr:
+				if f, ok := n.Fun.(*ast.Ident); ok {
+					calls[f.Name] = append(calls[f.Name], path)
+				}
 			case *ast.KeyValueExpr:
 				key, _ := n.Key.(*ast.Ident)
 				value, _ := n.Value.(*ast.BasicLit)
@@ -131,8 +144,13 @@ func TestABuilderIsTwoPlaces(t *testing.T) {
 			return true
 		})
 	})
-	if len(names) < 10 {
-		t.Fatalf("builders found: %v", names)
+	if len(names) < 10 || len(makers) != len(names) {
+		t.Fatalf("builders found: %v, made by %v", names, makers)
+	}
+	for maker := range makers {
+		if in := calls[maker]; !slices.Equal(in, []string{room + "/builder.go"}) {
+			t.Errorf("%s() is called in %q, want builders() alone", maker, in)
+		}
 	}
 	for name, home := range names {
 		for _, in := range uses[name] {

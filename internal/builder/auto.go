@@ -2,88 +2,124 @@ package builder
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
+// A sign is what --builder auto picks a builder for.
+type sign struct {
+	rank rank
+	// names is what there was none of, for the error if nothing is found; empty:
+	// another sign names it.
+	names string
+	// seen says what was found, or "".
+	seen func(r Request) string
+}
+
+// A rank says which sign counts more: an earlier one. Within a rank the order
+// is that of builders.
+type rank int
+
+const (
+	asked rank = iota // a command or a flag that one builder alone has
+
+	// With a Dockerfile, what can build it here:
+	ownImage      // the machine is the builder's own image
+	namedDaemon   // somebody says where its daemon is
+	namedInstance // somebody says which of its instances
+	sharedDaemon  // a daemon that is there for others too
+	noDaemon      // it needs none
+	clientAlone   // a client, which may find its daemon by itself
+
+	// Without one, what the project is:
+	buildFile // the project's build file has a plugin for images
+	ownFile   // the builder's own settings, or sources that it knows
+)
+
+func (s sign) dockerfile() bool { return asked < s.rank && s.rank < buildFile }
+
 // Auto picks a builder from what the context folder and the machine hold, and
 // says why. The kind of project decides first, then which tools can build it
 // here.
 func Auto(r Request) (b Builder, why string, err error) {
-	in := func(name string) string { return filepath.Join(r.Context, name) }
-	has := func(name string) bool { return r.Host.Exists(in(name)) }
-	holds := func(name, word string) bool { return has(name) && strings.Contains(r.Host.Read(in(name)), word) }
-	h := r.Host
-	switch {
-	case r.Command != nil:
-		return custom(), "there is a command after --", nil
-	case len(r.PlatformTargets) > 0:
-		return bazel(), "--platform-target is given, which only Bazel has", nil
-	case r.Dockerfile != "" || has("Dockerfile") || has("Containerfile"):
-		return forDockerfile(r)
-	case holds("pom.xml", "jib-maven-plugin"):
-		return jibMaven(), "pom.xml has the jib-maven-plugin", nil
-	case holds("build.gradle", "com.google.cloud.tools.jib"), holds("build.gradle.kts", "com.google.cloud.tools.jib"):
-		return jibGradle(), "the Gradle build has the jib plugin", nil
-	case has(".ko.yaml"):
-		return ko(), "there is a .ko.yaml", nil
-	case has("go.mod") && h.Look("ko"):
-		return ko(), "there is a Go module without a Dockerfile, and ko is installed", nil
-	case holds("project.toml", "buildpacks"):
-		return pack(), "project.toml names buildpacks", nil
-	}
-	return Builder{}, "", exit.Failf("choosing a builder: nothing in %s says how to build it: there is no Dockerfile, no Maven or Gradle build with jib, no .ko.yaml, no project.toml", r.Context).
-		Hint("name another folder with --context, a builder with --builder, or a build command after --")
-}
-
-// forDockerfile picks a builder that can build a Dockerfile here and has the
-// options that were given.
-func forDockerfile(r Request) (Builder, string, error) {
-	h := r.Host
-	var missing []string
-	for _, c := range []struct {
+	type candidate struct {
 		Builder
-		here bool
-		why  string
-	}{
-		{kaniko(), h.Exists(kanikoExecutor), "this is kaniko's image"},
-		{buildkit(), h.Look("buildctl") && buildkitAt(h) != "", "buildctl is installed, and a daemon is at " + buildkitAt(h)},
-		{buildx(), h.Look("docker") && h.Getenv("BUILDX_BUILDER") != "", "BUILDX_BUILDER names an instance of buildx"},
-		{docker(), h.Look("docker") && dockerAt(h) != "", "docker is installed, and a daemon is at " + dockerAt(h)},
-		{buildx(), h.Look("docker") && dockerAt(h) != "", "docker is installed, and a daemon is at " + dockerAt(h)},
-		{buildah(), h.Look("buildah"), "buildah is installed"},
-		{buildx(), h.Look("buildx"), "buildx is installed"},
-		{buildkit(), buildctl(h) == daemonless, daemonless + " is installed"},
-	} {
-		if !c.here {
+		sign
+	}
+	var all []candidate
+	for _, b := range builders() {
+		for _, s := range b.signs {
+			all = append(all, candidate{b, s})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return int(a.rank - b.rank) })
+
+	isDockerfile := r.Dockerfile != "" || r.has("Dockerfile") || r.has("Containerfile")
+	var none, missing []string
+	for _, c := range all {
+		if c.rank != asked && c.dockerfile() != isDockerfile {
 			continue
+		}
+		if c.names != "" {
+			none = append(none, c.names)
+		}
+		why := c.seen(r)
+		if why == "" {
+			continue
+		}
+		if !isDockerfile || c.rank == asked {
+			return c.Builder, why, nil
 		}
 		if lacks := c.lacks(r); lacks != "" {
 			missing = append(missing, c.Name+" has no --"+string(lacks))
 			continue
 		}
-		return c.Builder, "there is a Dockerfile, and " + c.why, nil
+		return c.Builder, "there is a Dockerfile, and " + why, nil
 	}
-	e := exit.Failf("choosing a builder: there is a Dockerfile, and nothing to build it with: no docker daemon, BuildKit daemon or buildah was found")
-	if missing != nil {
-		e = exit.Failf("choosing a builder: there is a Dockerfile, and what is installed cannot build it as asked: %s", strings.Join(missing, ", "))
+	switch {
+	case !isDockerfile:
+		return Builder{}, "", exit.Failf("choosing a builder: nothing in %s says how to build it: there is no Dockerfile, no %s", r.Context, strings.Join(none, ", no ")).
+			Hint("name another folder with --context, a builder with --builder, or a build command after --")
+	case missing != nil:
+		err := exit.Failf("choosing a builder: there is a Dockerfile, and what is installed cannot build it as asked: %s", strings.Join(missing, ", "))
+		return Builder{}, "", err.Hint(installOne)
 	}
-	return Builder{}, "", e.Hint("install one of them (buildah needs no daemon), name one with --builder, or give a build command after --")
+	return Builder{}, "", exit.Failf("choosing a builder: there is a Dockerfile, and nothing to build it with: no %s was found", strings.Join(none[:len(none)-1], ", ")+" or "+none[len(none)-1]).Hint(installOne)
 }
 
-// buildkitAt and dockerAt return where a daemon should be, or "".
-func buildkitAt(h Host) string {
-	if a := h.Getenv("BUILDKIT_HOST"); a != "" || !h.Exists(buildkitSocket) {
-		return a
-	}
-	return buildkitSocket
+const installOne = "install one of them (buildah needs no daemon), name one with --builder, or give a build command after --"
+
+// has reports whether there is a file of this name in the context folder, and
+// holds whether it has a word in it.
+func (r Request) has(name string) bool { return r.Host.Exists(filepath.Join(r.Context, name)) }
+
+func (r Request) holds(name, word string) bool {
+	return r.has(name) && strings.Contains(r.Host.Read(filepath.Join(r.Context, name)), word)
 }
 
-func dockerAt(h Host) string {
-	const socket = "/var/run/docker.sock"
-	if a := h.Getenv("DOCKER_HOST"); a != "" || !h.Exists(socket) {
-		return a
-	}
-	return socket
+// installed is a sign of a program on the PATH.
+func installed(rank rank, program, names string) sign {
+	return sign{rank, names, func(r Request) string {
+		if !r.Host.Look(program) {
+			return ""
+		}
+		return program + " is installed"
+	}}
+}
+
+// A daemon is a sign of a client on the PATH and of a daemon that it finds by a
+// variable, or at its usual socket.
+func daemon(rank rank, client, variable, socket, names string) sign {
+	return sign{rank, names, func(r Request) string {
+		at := r.Host.Getenv(variable)
+		if at == "" && r.Host.Exists(socket) {
+			at = socket
+		}
+		if at == "" || !r.Host.Look(client) {
+			return ""
+		}
+		return client + " is installed, and a daemon is at " + at
+	}}
 }

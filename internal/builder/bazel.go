@@ -28,6 +28,12 @@ func bazel() Builder {
 		alone:         func(Host) string { return "Bazel writes every platform's image to the same path" },
 
 		clean: "bazel clean --expunge",
+		signs: []sign{{asked, "", func(r Request) string {
+			if len(r.PlatformTargets) == 0 || r.Command != nil {
+				return ""
+			}
+			return "--platform-target is given, which only Bazel has"
+		}}},
 		plan: func(r Request, leg Leg) (Build, error) {
 			file, err := outputOf(r.Target)
 			if err != nil {

@@ -22,6 +22,7 @@ func buildah() Builder {
 
 		clean: "buildah prune",
 		login: "buildah login ",
+		signs: []sign{installed(noDaemon, "buildah", "buildah")},
 		plan: func(r Request, leg Leg) (Build, error) {
 			digest := filepath.Join(leg.Dir, "digest")
 			argv := []string{"buildah", "build", "--platform", leg.Platforms.String(), "--tag", leg.Ref}

@@ -22,6 +22,9 @@ type Builder struct {
 	// Instead says, for an option that it lacks, how to get the same.
 	Instead map[Option]string
 
+	// signs are what --builder auto picks it for; none: it has to be named.
+	signs []sign
+
 	// emulates: it runs programs of the platform, for each RUN of a Dockerfile,
 	// and does not always say so when the machine cannot.
 	emulates bool

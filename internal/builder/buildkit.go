@@ -31,6 +31,15 @@ func buildkit() Builder {
 		},
 
 		clean: "buildctl prune",
+		signs: []sign{
+			daemon(namedDaemon, "buildctl", "BUILDKIT_HOST", buildkitSocket, "BuildKit daemon"),
+			{clientAlone, "", func(r Request) string {
+				if buildctl(r.Host) != daemonless {
+					return ""
+				}
+				return daemonless + " is installed"
+			}},
+		},
 		plan: func(r Request, leg Leg) (Build, error) {
 			metadata := filepath.Join(leg.Dir, "metadata.json")
 			folder, name := r.Context, "Dockerfile"

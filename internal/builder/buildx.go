@@ -18,6 +18,16 @@ func buildx() Builder {
 
 		clean:  "docker buildx prune",
 		daemon: "look at the instances with: docker buildx ls",
+		signs: []sign{
+			{namedInstance, "", func(r Request) string {
+				if r.Host.Getenv("BUILDX_BUILDER") == "" || !r.Host.Look("docker") {
+					return ""
+				}
+				return "BUILDX_BUILDER names an instance of buildx"
+			}},
+			daemon(sharedDaemon, "docker", "DOCKER_HOST", dockerSocket, ""),
+			installed(clientAlone, "buildx", ""),
+		},
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "buildx"}
 			if r.Host.Look("buildx") {

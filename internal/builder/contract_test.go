@@ -403,8 +403,11 @@ func TestAuto(t *testing.T) {
 		change  func(*Request)
 		want    string
 	}{
-		"a command":             {machine{}, func(r *Request) { r.Command = []string{"x"} }, "custom: there is a command after --"},
-		"labels of platforms":   {machine{}, func(r *Request) { r.PlatformTargets = map[platform.Platform]string{{}: "x"} }, "bazel: --platform-target is given, which only Bazel has"},
+		"a command":           {machine{}, func(r *Request) { r.Command = []string{"x"} }, "custom: there is a command after --"},
+		"labels of platforms": {machine{}, func(r *Request) { r.PlatformTargets = map[platform.Platform]string{{}: "x"} }, "bazel: --platform-target is given, which only Bazel has"},
+		"a command for both": {machine{files: dockerfile(socket), programs: []string{"docker"}}, func(r *Request) {
+			r.Command, r.PlatformTargets = []string{"x"}, map[platform.Platform]string{{}: "x"}
+		}, "custom: there is a command after --"},
 		"kaniko's image":        {machine{files: dockerfile(kanikoExecutor, socket), programs: []string{"docker"}}, nil, "kaniko: there is a Dockerfile, and this is kaniko's image"},
 		"a BuildKit daemon":     {machine{files: dockerfile(), programs: []string{"buildctl", "buildah"}, env: map[string]string{"BUILDKIT_HOST": "tcp://b"}}, nil, "buildkit: there is a Dockerfile, and buildctl is installed, and a daemon is at tcp://b"},
 		"a docker daemon":       {machine{files: dockerfile(socket), programs: []string{"docker", "buildah"}}, nil, "docker: there is a Dockerfile, and docker is installed, and a daemon is at " + socket},
@@ -413,7 +416,7 @@ func TestAuto(t *testing.T) {
 		"docker without daemon": {machine{files: dockerfile(), programs: []string{"docker", "buildah"}}, nil, "buildah: there is a Dockerfile, and buildah is installed"},
 		"a daemon each time":    {machine{files: dockerfile(), programs: []string{"buildctl", daemonless}}, nil, "buildkit: there is a Dockerfile, and " + daemonless + " is installed"},
 		"a Containerfile":       {machine{files: map[string]string{"/src/Containerfile": ""}, programs: []string{"buildah"}}, nil, "buildah: there is a Dockerfile, and buildah is installed"},
-		"a Dockerfile, no tool": {machine{files: dockerfile(), programs: []string{"docker"}}, nil, "choosing a builder: there is a Dockerfile, and nothing to build it with: no docker daemon, BuildKit daemon or buildah was found"},
+		"a Dockerfile, no tool": {machine{files: dockerfile(), programs: []string{"docker"}}, nil, "choosing a builder: there is a Dockerfile, and nothing to build it with: no BuildKit daemon, docker daemon or buildah was found"},
 		"no tool that can":      {machine{files: dockerfile(kanikoExecutor)}, func(r *Request) { r.Secrets = []string{"x"} }, "choosing a builder: there is a Dockerfile, and what is installed cannot build it as asked: kaniko has no --secret"},
 		"Maven with jib":        {machine{files: map[string]string{"/src/pom.xml": "<artifactId>jib-maven-plugin</artifactId>"}}, nil, "jib-maven: pom.xml has the jib-maven-plugin"},
 		"Gradle with jib":       {machine{files: map[string]string{"/src/build.gradle.kts": `id("com.google.cloud.tools.jib")`}}, nil, "jib-gradle: the Gradle build has the jib plugin"},

@@ -21,6 +21,12 @@ func custom() Builder {
 
 		secretsByName: true,
 		Instead:       map[Option]string{BuildArg: "write it into the command after --", Dockerfile: "write it into the command after --", Target: "write it into the command after --", Label: "write it into the command after --"},
+		signs: []sign{{asked, "", func(r Request) string {
+			if r.Command == nil {
+				return ""
+			}
+			return "there is a command after --"
+		}}},
 		plan: func(r Request, leg Leg) (Build, error) {
 			layout := leg.layout()
 			return Build{

@@ -5,6 +5,9 @@ import (
 	"regexp"
 )
 
+// dockerSocket is where docker looks by itself.
+const dockerSocket = "/var/run/docker.sock"
+
 // pushedLine is the last line of docker push.
 var pushedLine = regexp.MustCompile(`: digest: (sha256:[0-9a-f]{64}) size: \d+`)
 
@@ -23,6 +26,7 @@ func docker() Builder {
 		Instead:     map[Option]string{CacheTo: "docker build has no cache to export to; use --builder buildx"},
 
 		clean: "docker system prune",
+		signs: []sign{daemon(sharedDaemon, "docker", "DOCKER_HOST", dockerSocket, "docker daemon")},
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "build", "--progress=plain", "--platform", leg.Platforms.String(), "--tag", leg.Ref}
 			argv = append(argv, r.dockerfileFlags("--file")...)

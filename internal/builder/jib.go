@@ -12,7 +12,13 @@ import (
 
 // jibMaven runs Maven. --target names a module of a project of several.
 func jibMaven() Builder {
-	return jib(Builder{Name: "jib-maven", Program: "mvn", Remedy: "install Maven, or add its wrapper, mvnw, to the project"},
+	return jib(Builder{Name: "jib-maven", Program: "mvn", Remedy: "install Maven, or add its wrapper, mvnw, to the project",
+		signs: []sign{{buildFile, "Maven or Gradle build with jib", func(r Request) string {
+			if !r.holds("pom.xml", "jib-maven-plugin") {
+				return ""
+			}
+			return "pom.xml has the jib-maven-plugin"
+		}}}},
 		func(r Request, leg Leg) []string {
 			argv := []string{program(r, "mvnw", "mvn"), "--batch-mode"}
 			if r.Target == "" {
@@ -27,7 +33,14 @@ func jibMaven() Builder {
 // jibGradle runs Gradle. --target names a project of a build of several, as
 // Gradle does: ":server".
 func jibGradle() Builder {
-	return jib(Builder{Name: "jib-gradle", Program: "gradle", Remedy: "install Gradle, or add its wrapper, gradlew, to the project"},
+	return jib(Builder{Name: "jib-gradle", Program: "gradle", Remedy: "install Gradle, or add its wrapper, gradlew, to the project",
+		signs: []sign{{buildFile, "", func(r Request) string {
+			const plugin = "com.google.cloud.tools.jib"
+			if !r.holds("build.gradle", plugin) && !r.holds("build.gradle.kts", plugin) {
+				return ""
+			}
+			return "the Gradle build has the jib plugin"
+		}}}},
 		func(r Request, leg Leg) []string {
 			return []string{program(r, "gradlew", "gradle"), "--console=plain", r.Target + ":jib",
 				"-Djib.from.platforms=" + leg.Platforms.String(), "--image=" + leg.Ref}

@@ -26,6 +26,12 @@ func kaniko() Builder {
 			Secret:    "mount the secret as a file under /kaniko, which a RUN can read",
 		},
 		alone: func(Host) string { return "kaniko unpacks images over the root folder" },
+		signs: []sign{{ownImage, "", func(r Request) string {
+			if !r.Host.Exists(kanikoExecutor) {
+				return ""
+			}
+			return "this is kaniko's image"
+		}}},
 		plan: func(r Request, leg Leg) (Build, error) {
 			digest := filepath.Join(leg.Dir, "digest")
 			file := r.Dockerfile

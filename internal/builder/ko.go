@@ -21,6 +21,15 @@ func ko() Builder {
 
 		clean: "go clean -cache",
 		login: "ko login ",
+		signs: []sign{{ownFile, ".ko.yaml", func(r Request) string {
+			switch {
+			case r.has(".ko.yaml"):
+				return "there is a .ko.yaml"
+			case r.has("go.mod") && r.Host.Look("ko"):
+				return "there is a Go module without a Dockerfile, and ko is installed"
+			}
+			return ""
+		}}},
 		plan: func(r Request, leg Leg) (Build, error) {
 			refs := filepath.Join(leg.Dir, "refs")
 			argv := []string{"ko", "build", "--bare", "--platform", leg.Platforms.String(), "--tags", leg.tag(), "--image-refs", refs}

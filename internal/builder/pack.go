@@ -27,6 +27,12 @@ func pack() Builder {
 		},
 
 		clean: "docker system prune",
+		signs: []sign{{ownFile, "project.toml", func(r Request) string {
+			if !r.holds("project.toml", "buildpacks") {
+				return ""
+			}
+			return "project.toml names buildpacks"
+		}}},
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"pack", "build", leg.Ref, "--path", r.Context, "--platform", leg.Platforms.String(), "--publish", "--no-color"}
 			if host, _, _ := strings.Cut(r.Image, "/"); r.PlainHTTP && !r.Loopback {
