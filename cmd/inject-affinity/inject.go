@@ -190,6 +190,13 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 			}
 		}
 	}
+	if w.Architecture != "" {
+		p, err := platform.Parse("linux/" + w.Architecture)
+		if err != nil {
+			return exit.Failf("its architecture: %w", err).OnLine(w.Line, 0)
+		}
+		images = append(images, affinity.Image{Container: pod.Container{Name: "architecture", Image: w.Architecture, Line: w.Line}, Platforms: platform.List{p}})
+	}
 	done := workload{Line: w.Line}
 	// cloned, so that the record does not keep the document's bytes alive
 	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)

@@ -102,14 +102,15 @@ func (r *record) add(s source, f findings) {
 type unreadKind struct {
 	kind  string
 	paths []string
+	why   string // instead of paths
 	place note
 }
 
 func (r *record) unreadAt(file string, u kubeyaml.Unread) {
-	i := slices.IndexFunc(r.unread, func(k unreadKind) bool { return k.kind == u.Kind })
+	i := slices.IndexFunc(r.unread, func(k unreadKind) bool { return k.kind == u.Kind && (k.why == "") == (u.Why == "") })
 	if i < 0 {
 		i = len(r.unread)
-		r.unread = append(r.unread, unreadKind{kind: u.Kind, place: note{File: file, Line: u.Line, must: true}})
+		r.unread = append(r.unread, unreadKind{kind: u.Kind, why: u.Why, place: note{File: file, Line: u.Line, must: true}})
 	}
 	if k := &r.unread[i]; !slices.Contains(k.paths, u.Path) {
 		k.paths = append(k.paths, u.Path)
@@ -120,6 +121,11 @@ func (r *record) unreadAt(file string, u kubeyaml.Unread) {
 func (r *record) noteUnread() {
 	for _, k := range r.unread {
 		n := k.place
+		if k.why != "" {
+			n.Text = fmt.Sprintf("%s was not looked at: %s", k.kind, k.why)
+			r.Notes = append(r.Notes, n)
+			continue
+		}
 		var flags []string
 		for _, path := range k.paths {
 			flags = append(flags, "--pod-spec "+shellQuoted(k.kind+"="+path))

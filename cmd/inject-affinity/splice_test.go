@@ -162,16 +162,20 @@ var modelPaths = map[string][]string{
 
 var templated = []string{"spec", "template", "spec"}
 
-// pinned edits an object of the model as the text should be edited.
-func pinned(obj any) {
-	if strings.HasSuffix(textOf(at(obj, "kind")), "List") {
-		for _, item := range list(at(obj, "items")) {
-			pinned(item)
-		}
-		return
+// pinned edits an object of the model as the text should be edited. What it
+// does not say of itself, the list that it is in says.
+func pinned(obj any, listVersion, listKind string) {
+	apiVersion, kind := textOf(at(obj, "apiVersion")), textOf(at(obj, "kind"))
+	if apiVersion == "" && kind == "" {
+		apiVersion, kind = listVersion, listKind
 	}
-	group, _, _ := strings.Cut(textOf(at(obj, "apiVersion")), "/")
-	path := modelPaths[group+" "+textOf(at(obj, "kind"))]
+	if kind != "" {
+		for _, item := range list(at(obj, "items")) {
+			pinned(item, apiVersion, strings.TrimSuffix(kind, "List"))
+		}
+	}
+	group, _, _ := strings.Cut(apiVersion, "/")
+	path := modelPaths[group+" "+kind]
 	spec, ok := at(obj, path...).(map[any]any)
 	if !ok || path == nil {
 		return
@@ -309,7 +313,7 @@ func spliced(t *testing.T, in string) {
 		return
 	}
 	for _, obj := range want {
-		pinned(obj)
+		pinned(obj, "", "")
 	}
 	got, err := objects(out)
 	if err != nil {

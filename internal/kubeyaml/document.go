@@ -38,6 +38,7 @@ type Workload struct {
 	Generated        bool // Name is the start of a name that the API server completes
 	Line             int
 	Spec             pod.Spec
+	Architecture     string   // that it is for beside its images, of a virtual machine
 	Flags            []string // the --pod-spec flags that name the place
 
 	doc      *Document
@@ -53,10 +54,11 @@ type Workload struct {
 }
 
 // An Unread is a mapping with containers in an object of a kind that is not
-// known.
+// known, or an object whose images stand outside a PodSpec.
 type Unread struct {
 	Kind, Path string // as --pod-spec takes them: GROUP/KIND and PATH
 	Line       int
+	Why        string // if there is no such path: why it is left, and what to do
 }
 
 // A Left is an object that is left alone, since it is a part of one.
@@ -98,11 +100,15 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 		}
 		return d, nil
 	}
+	quiet := false // it is read for a note alone, and kubectl says what is wrong with it
 	if !r.worthReading(text) {
-		return d, nil
+		if !d.Object || !mayName(text) {
+			return d, nil
+		}
+		quiet = !inElsewhere(text)
 	}
 	roots, err := parse(c)
-	if err != nil && !r.Named && !d.Object {
+	if err != nil && (quiet || !r.Named && !d.Object) {
 		return d, nil
 	}
 	if err != nil {
@@ -125,6 +131,9 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 			d.resources = root
 		}
 		if err := d.find(root, c.List, 0); err != nil {
+			if quiet {
+				return &Document{chunk: c, reader: r, Object: true}, nil
+			}
 			return nil, template(c, err)
 		}
 	}

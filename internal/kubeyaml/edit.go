@@ -146,6 +146,9 @@ func (w *Workload) Tolerations(ts []pod.Toleration) error {
 // SetImage replaces the image of Spec.Containers[i].
 func (w *Workload) SetImage(i int, ref string) error {
 	n := w.images[i]
+	if n.uses == 0 && len(w.doc.planned[n]) > 0 { // several Pods of the object run it
+		return nil
+	}
 	if !reference.MatchString(ref) {
 		return exit.Failf("%q is not an image reference", ref).OnLine(n.line, 0)
 	}

@@ -65,10 +65,18 @@ func (d *Document) find(obj *node, in List, depth int) error {
 		d.Left = append(d.Left, Left{Object: strings.TrimSpace(kind + " " + nameOf(obj)), Line: obj.line, Why: why})
 		return nil
 	}
-	if name := group(apiVersion) + "/" + kind; podless[name] == "" && apiVersion != "" {
-		return d.unread(obj, name, "", 0)
+	name := group(apiVersion) + "/" + kind
+	if podless[name] != "" || apiVersion == "" {
+		return nil
 	}
-	return nil
+	noted := len(d.Unread)
+	if err := d.unread(obj, name, "", 0); err != nil || len(d.Unread) > noted {
+		return err
+	}
+	if d.complete(obj, apiVersion, kind, d.Workloads[found:]) {
+		return nil
+	}
+	return d.unnamed(obj, name)
 }
 
 func (d *Document) list(items *node, of List, depth int) error {
@@ -293,6 +301,13 @@ func (d *Document) workload(s step, spec, parent *node, path string) error {
 			return nil
 		}
 	}
+	if d.pods == nil {
+		d.pods = map[*node]bool{}
+	}
+	d.pods[spec] = true
+	if f := s.place.form; f != nil && slices.ContainsFunc(f.against, func(path string) bool { return present(s.obj, strings.Split(path, ".")) }) {
+		return nil
+	}
 	w := &Workload{APIVersion: s.apiVersion, Kind: s.kind, Line: s.obj.line, doc: d, path: path, form: s.place.form, obj: s.obj, pod: spec}
 	w.named(s.place)
 	if meta := child(s.obj, "metadata"); meta != nil {
@@ -310,9 +325,5 @@ func (d *Document) workload(s step, spec, parent *node, path string) error {
 	}
 	w.style = styleOf(d.chunk.Bytes, spec, parent)
 	d.Workloads = append(d.Workloads, w)
-	if d.pods == nil {
-		d.pods = map[*node]bool{}
-	}
-	d.pods[spec] = true
 	return nil
 }

@@ -24,6 +24,14 @@ func (w *Workload) read() error {
 	for _, path := range f.containers {
 		w.containers(&r, w.pod, w.path, strings.Split(path, "."))
 	}
+	for _, path := range f.outer {
+		w.containers(&r, w.obj, "", strings.Split(path, "."))
+	}
+	w.first(&r, f.first)
+	if f.architecture != "" {
+		r.decides(w.pod, f.architecture)
+		w.Architecture = w.pod.text(f.architecture)
+	}
 	selector, where := r.mapping(w.pod, w.path, "nodeSelector"), w.path
 	if selector == nil {
 		selector, where = w.inherited(&r, "nodeSelector")
@@ -86,6 +94,31 @@ func (w *Workload) inherited(r *reader, key string) (m *node, where string) {
 	return nil, ""
 }
 
+// first takes the first image that stands at one of the paths of the object.
+func (w *Workload) first(r *reader, paths []string) {
+	for _, path := range paths {
+		keys := strings.Split(path, ".")
+		at, last := w.obj, len(keys)-1
+		for _, key := range keys[:last] {
+			r.decides(at, key)
+			if at = child(at, key); at == nil || at.kind != mapping {
+				break
+			}
+		}
+		r.decides(at, keys[last])
+		if v := child(at, keys[last]); v == nil {
+			continue
+		}
+		_, image := at.get(keys[last])
+		if !r.scalar(image, path) || image.resolve().str() == "" {
+			return
+		}
+		w.Spec.Containers = append(w.Spec.Containers, pod.Container{Name: path, Image: image.resolve().str(), Line: image.line})
+		w.images = append(w.images, image)
+		return
+	}
+}
+
 // containers takes the containers at a path from m on.
 func (w *Workload) containers(r *reader, m *node, at string, path []string) {
 	key, all := strings.CutSuffix(path[0], "[*]")
@@ -97,7 +130,7 @@ func (w *Workload) containers(r *reader, m *node, at string, path []string) {
 	} else {
 		found[0] = r.mapping(m, at, key)
 	}
-	at += "." + key
+	at = strings.TrimPrefix(at+"."+key, ".")
 	for _, c := range found {
 		switch {
 		case c == nil:
@@ -117,7 +150,11 @@ func (w *Workload) container(r *reader, c *node, at string) {
 	if image == nil || image.resolve().null || !r.scalar(image, at+".image") || image.resolve().str() == "" {
 		return
 	}
-	w.Spec.Containers = append(w.Spec.Containers, pod.Container{Name: c.text("name"), Image: image.resolve().str(), Line: image.line})
+	name := c.text("name")
+	if name == "" && w.form != nil { // some have none
+		name = at[strings.LastIndexByte(at, '.')+1:]
+	}
+	w.Spec.Containers = append(w.Spec.Containers, pod.Container{Name: name, Image: image.resolve().str(), Line: image.line})
 	w.images = append(w.images, image)
 }
 

@@ -13,8 +13,14 @@ type Holder struct {
 // A form says where the containers of something other than a PodSpec stand, and
 // from where it takes what it does not say itself.
 type form struct {
-	containers []string // from Path on
-	inherits   []string // from the object on: mappings whose affinity and nodeSelector apply where it has none
+	containers   []string // from Path on
+	inherits     []string // from the object on, as the others below: mappings whose affinity and nodeSelector apply where it has none
+	outer        []string // containers of the Pod that stand elsewhere in the object
+	first        []string // images, of which the first that is there is the Pod's
+	against      []string // what must not be there, since it keeps the place or its images from being known
+	needed       bool     // without the place there are Pods that are not looked at
+	unless       string   // what makes it needless
+	architecture string   // from Path on: the architecture that the Pod is for
 }
 
 const (
@@ -30,14 +36,16 @@ const (
 	flink     = "github.com/apache/flink-kubernetes-operator helm/flink-kubernetes-operator/crds"
 	spark     = "github.com/kubeflow/spark-operator/v2 config/crd/bases"
 	volcano   = "volcano.sh/volcano config/crd/volcano/bases"
+	tekton    = "github.com/tektoncd/pipeline pkg/apis/pipeline/v1/taskrun_types.go, pkg/apis/pipeline/pod/template.go"
+	kubevirt  = "kubevirt.io/api core/v1/types.go"
 	kubelet   = "k8s.io/api" // Go types
 )
 
 // holders is every kind that is known without --pod-spec and --crds. A test
 // holds the paths to the schemas that the modules in the last column carry.
 //
-// Kinds that run images but hold no PodSpec are not here: Strimzi's and
-// KubeVirt's have affinity, but the operator chooses the images.
+// Kinds that run images but have no place for them that is known are in
+// elsewhere.
 var holders = []Holder{
 	{Kind: "/Pod", Path: "spec", Source: kubelet},
 	{Kind: "/PodTemplate", Path: "template.spec", Source: kubelet},
@@ -133,13 +141,19 @@ var holders = []Holder{
 	{Kind: "keda.sh/ScaledJob", Path: "spec.jobTargetRef.template.spec", Source: "github.com/kedacore/keda/v2 config/crd/bases"},
 	{Kind: "prow.k8s.io/ProwJob", Path: "spec.pod_spec", Source: "sigs.k8s.io/prow config/prow/cluster/prowjob-crd"},
 
-	{Kind: "sparkoperator.k8s.io/SparkApplication", Path: "spec.driver.template.spec", Source: spark},
-	{Kind: "sparkoperator.k8s.io/SparkApplication", Path: "spec.executor.template.spec", Source: spark},
-	{Kind: "sparkoperator.k8s.io/ScheduledSparkApplication", Path: "spec.template.driver.template.spec", Source: spark},
-	{Kind: "sparkoperator.k8s.io/ScheduledSparkApplication", Path: "spec.template.executor.template.spec", Source: spark},
-	{Kind: "flink.apache.org/FlinkDeployment", Path: "spec.podTemplate.spec", Source: flink},
-	{Kind: "flink.apache.org/FlinkDeployment", Path: "spec.jobManager.podTemplate.spec", Source: flink},
-	{Kind: "flink.apache.org/FlinkDeployment", Path: "spec.taskManager.podTemplate.spec", Source: flink},
+	{Kind: "sparkoperator.k8s.io/SparkApplication", Path: "spec.driver.template.spec", Source: spark, form: sparkPod("spec", "driver")},
+	{Kind: "sparkoperator.k8s.io/SparkApplication", Path: "spec.executor.template.spec", Source: spark, form: sparkPod("spec", "executor")},
+	{Kind: "sparkoperator.k8s.io/ScheduledSparkApplication", Path: "spec.template.driver.template.spec", Source: spark, form: sparkPod("spec.template", "driver")},
+	{Kind: "sparkoperator.k8s.io/ScheduledSparkApplication", Path: "spec.template.executor.template.spec", Source: spark, form: sparkPod("spec.template", "executor")},
+	{Kind: "flink.apache.org/FlinkDeployment", Path: "spec.podTemplate.spec", Source: flink, form: flinkPod("", "spec.jobManager.podTemplate", "spec.taskManager.podTemplate")},
+	{Kind: "flink.apache.org/FlinkDeployment", Path: "spec.jobManager.podTemplate.spec", Source: flink, form: flinkPod("spec.podTemplate", "spec.podTemplate")},
+	{Kind: "flink.apache.org/FlinkDeployment", Path: "spec.taskManager.podTemplate.spec", Source: flink, form: flinkPod("spec.podTemplate", "spec.podTemplate")},
+
+	{Kind: "tekton.dev/TaskRun", Path: "spec.podTemplate", Source: tekton, form: taskRun},
+	{Kind: "kubevirt.io/VirtualMachine", Path: "spec.template.spec", Source: kubevirt, form: machine},
+	{Kind: "kubevirt.io/VirtualMachineInstance", Path: "spec", Source: kubevirt, form: machine},
+	{Kind: "kubevirt.io/VirtualMachineInstanceReplicaSet", Path: "spec.template.spec", Source: kubevirt, form: machine},
+	{Kind: "pool.kubevirt.io/VirtualMachinePool", Path: "spec.virtualMachineTemplate.spec.template.spec", Source: "kubevirt.io/api pool/v1alpha1/types.go", form: machine},
 
 	{Kind: "agent.k8s.elastic.co/Agent", Path: "spec.daemonSet.podTemplate.spec", Source: eck},
 	{Kind: "agent.k8s.elastic.co/Agent", Path: "spec.deployment.podTemplate.spec", Source: eck},
@@ -172,6 +186,38 @@ func workflow(spec string) *form {
 		containers: []string{"initContainers[*]", "container", "script", "sidecars[*]", "containerSet.containers[*]"},
 		inherits:   []string{spec, spec + ".templateDefaults"},
 	}
+}
+
+// taskRun is the form of a Pod whose steps are the task's: Tekton takes from
+// the template what the scheduler needs, and the containers from the steps.
+var taskRun = &form{
+	outer:   []string{"spec.taskSpec.steps[*]", "spec.taskSpec.sidecars[*]"},
+	against: []string{"spec.taskRef", "spec.taskSpec.steps[*].ref", "spec.taskSpec.stepTemplate.image"},
+}
+
+// machine is the form of a virtual machine, whose Pod has a container for each
+// disk that is an image, and runs on nodes of its architecture.
+var machine = &form{
+	containers:   []string{"volumes[*].containerDisk", "domain.firmware.kernelBoot.container"},
+	architecture: "architecture",
+}
+
+// sparkPod is the form of a driver or executor: the image of its first container
+// stands outside of its template. The older field affinity replaces the
+// template's where the operator's webhook runs.
+func sparkPod(spec, role string) *form {
+	return &form{
+		containers: podForm.containers,
+		first:      []string{spec + "." + role + ".image", spec + ".image"},
+		against:    []string{spec + "." + role + ".affinity"},
+		needed:     true,
+	}
+}
+
+// flinkPod is the form of a template of Flink, which the operator merges into
+// each other, lists of one replacing those of the other.
+func flinkPod(unless string, against ...string) *form {
+	return &form{containers: podForm.containers, first: []string{"spec.image"}, against: against, needed: unless != "", unless: unless}
 }
 
 // Table is the kinds that are known, for the test that holds it to their schemas.

@@ -81,7 +81,7 @@ func follow(schema map[string]any, path []string) string {
 	}
 	properties, _ := schema["properties"].(map[string]any)
 	if len(path) == 0 {
-		if properties["containers"] != nil || properties["container"] != nil {
+		if properties["containers"] != nil || properties["container"] != nil || properties["affinity"] != nil && properties["nodeSelector"] != nil {
 			return "pod"
 		}
 	}
@@ -110,6 +110,8 @@ func follow(schema map[string]any, path []string) string {
 var unheld = map[string]string{
 	"flink.apache.org":   "its repository is no Go module",
 	"flow.volcano.sh":    "the module has its Go types alone",
+	"kubevirt.io":        "the module has its Go types alone",
+	"pool.kubevirt.io":   "the module has its Go types alone",
 	"apps.openshift.io":  "not a custom resource; see TestOpenShift",
 	"ray.io/RayCronJob":  "newer than the module",
 	"kubeflow.org/MXJob": "older than the module",
