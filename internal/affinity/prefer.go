@@ -33,8 +33,12 @@ func ParsePreference(s string) (Preference, error) {
 
 // prefer returns the preferred terms that a Pod lacks. A term of the form that
 // is written here counts as written by an earlier run: it gets the new weight,
-// or, if its platform is preferred no more, makes room for one that is.
+// or, if its platform is preferred no more, makes room for one that is, or goes.
+// Without preferences all stay.
 func prefer(have []pod.Preferred, common platform.List, want []Preference) []pod.Preference {
+	if len(want) == 0 {
+		return nil
+	}
 	var out []pod.Preference
 	var missing []pod.Preferred
 	free := map[int]bool{}
@@ -65,6 +69,11 @@ func prefer(have []pod.Preferred, common platform.List, want []Preference) []pod
 			}
 		}
 		out = append(out, pod.Preference{Preferred: p, Replaces: replaces})
+	}
+	for i := range have {
+		if free[i] {
+			out = append(out, pod.Preference{Replaces: i, Drop: true})
+		}
 	}
 	return out
 }

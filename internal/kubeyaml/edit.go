@@ -13,7 +13,7 @@ import (
 // Affinity writes terms where the PodSpec has no required node affinity, and
 // adds requirements to the terms it has: existing has for each of them the
 // forms it is to take, as affinity.Change has them. Preferred terms are added,
-// or take the place of the one with their index in Spec.Preferred.
+// take the place of the one with their index in Spec.Preferred, or drop it.
 func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement, preferred []pod.Preference) error {
 	node := child(child(w.pod, "affinity"), "nodeAffinity")
 	var missing dict // entries of nodeAffinity
@@ -25,7 +25,12 @@ func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement, pr
 		}
 	}
 	var added list
+	var dropped []int
 	for _, p := range preferred {
+		if p.Drop {
+			dropped = append(dropped, p.Replaces)
+			continue
+		}
 		if p.Replaces >= 0 {
 			if err := w.weigh(child(node, preferredKey).kids[p.Replaces].resolve(), w.Spec.Preferred[p.Replaces], p.Preferred); err != nil {
 				return err
@@ -33,6 +38,9 @@ func (w *Workload) Affinity(fresh []pod.Term, existing [][][]pod.Requirement, pr
 			continue
 		}
 		added = append(added, dict{{"weight", number(strconv.Itoa(p.Weight))}, {"preference", dict{{"matchExpressions", requirements(p.Term.Expressions)}}}})
+	}
+	if len(dropped) > 0 {
+		w.dropItems(node, preferredKey, dropped)
 	}
 	if len(added) > 0 {
 		if child(node, preferredKey) == nil {

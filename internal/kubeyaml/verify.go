@@ -20,6 +20,7 @@ const (
 	fill                      // null by a tree
 	add                       // entries to a mapping, anywhere in it
 	prepend                   // items to a list
+	drop                      // of an item of a list
 )
 
 // plan notes what edits are to do to a node, once for all that share it.
@@ -90,7 +91,8 @@ func (d *Document) became(old, now *node) bool {
 		}
 		return text && old.quote == now.quote && old.null == now.null
 	case sequence:
-		if len(now.kids) != len(old.kids)+len(items) {
+		kids := slices.DeleteFunc(slices.Clone(old.kids), d.drops)
+		if len(now.kids) != len(kids)+len(items) {
 			return false
 		}
 		for i, v := range items {
@@ -98,7 +100,7 @@ func (d *Document) became(old, now *node) bool {
 				return false
 			}
 		}
-		for i, kid := range old.kids {
+		for i, kid := range kids {
 			if !d.became(kid, now.kids[len(items)+i]) {
 				return false
 			}
@@ -120,6 +122,11 @@ func (d *Document) became(old, now *node) bool {
 		at++
 	}
 	return at == len(old.keys) && len(entries) == 0
+}
+
+// drops reports whether an item of a list is to go.
+func (d *Document) drops(item *node) bool {
+	return len(d.planned) > 0 && slices.ContainsFunc(d.planned[item], func(c change) bool { return c.kind == drop })
 }
 
 // is reports whether a node is a tree as it was to be inserted.

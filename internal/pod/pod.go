@@ -35,10 +35,11 @@ type Preferred struct {
 }
 
 // A Preference is a preferred term to write: a new one, or one that takes the
-// place of Spec.Preferred[Replaces].
+// place of Spec.Preferred[Replaces], or with Drop, nothing in its place.
 type Preference struct {
 	Preferred
 	Replaces int // -1: none
+	Drop     bool
 }
 
 // A Requirement is a node selector requirement.
