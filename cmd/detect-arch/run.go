@@ -149,7 +149,7 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	surveys, chosen, err := c.detect(ctx, env, query)
 	if err != nil {

@@ -105,7 +105,7 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 	var r record
 	err := c.inject(ctx, env, &r)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = exit.Unreachablef("%w: the limit of %s was reached", err, c.timeout).Hint("allow more time with --timeout")
+		err = exit.Unreachablef("%w", err).Hint("allow more time with --timeout")
 	}
 	if err != nil && c.reportFile != "" {
 		r.Error, r.Hints = err.Error(), exit.HintsOf(err)
@@ -118,7 +118,7 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 
 // inject does the work and notes it in r.
 func (c *config) inject(ctx context.Context, env *command.Env, r *record) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	stdin := env.Stdin
 	if len(env.Args) == 0 && c.kustomize == "" && c.crds != "-" {
@@ -128,7 +128,7 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 			return err
 		}
 		if c.timeout < limit { // the function's own
-			ctx, cancel = context.WithTimeout(ctx, c.timeout)
+			ctx, cancel = exit.WithTimeLimit(ctx, c.timeout)
 			defer cancel()
 		}
 		c.timeout = min(c.timeout, limit)

@@ -68,7 +68,7 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	client := c.client(env, env.Log.Infof)
 	var sources []index.Source
@@ -159,7 +159,7 @@ func (c *config) noStitch(ctx context.Context, env *command.Env, sources []index
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	if to.layout != "" {
 		to.tags = nil // the later run names them

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
 	"github.com/polyarch/polyarch/internal/text"
@@ -23,7 +24,7 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 	for _, n := range notes {
 		env.Log.Infof("note: %s", n)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	job := c.job(env, to, options, sources)
 	job.Meter = &index.Meter{}

@@ -175,7 +175,7 @@ func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	var n net.Error
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return exit.Failf("%s of %s: %w", doing, s.name, ctx.Err())
+		return exit.Failf("%s of %s: %w", doing, s.name, exit.Why(ctx))
 	case s.noCredentials(err, said):
 		e := exit.Deniedf("%s of %s: getting credentials: %s", doing, s.name, strings.TrimPrefix(said, "getting credentials: "))
 		if last := s.plugin.flush(); last != "" {

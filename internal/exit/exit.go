@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // A Code is a process exit code. Pipelines branch on it, so a code never
@@ -82,17 +83,49 @@ func newf(c Code, format string, args []any) *Error {
 	return &Error{Code: c, Err: fmt.Errorf(format, args...)}
 }
 
-// Ended returns why ctx ended, rather than what that broke: the cause it was
-// cancelled for, or that the time limit was reached, with err as the last
-// error. It returns err as it is while ctx has not ended.
+// A timeLimit is a run's limit that was reached; zero: it is not known. It is
+// what context.DeadlineExceeded is, and says more.
+type timeLimit time.Duration
+
+func (t timeLimit) Error() string {
+	if t == 0 {
+		return "the time limit was reached"
+	}
+	return "the time limit of " + time.Duration(t).String() + " was reached"
+}
+func (t timeLimit) Is(target error) bool { return target == context.DeadlineExceeded }
+func (t timeLimit) Timeout() bool        { return true }
+func (t timeLimit) Temporary() bool      { return true }
+
+// WithTimeLimit returns a context that ends after d, with a cause that says so.
+func WithTimeLimit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, timeLimit(d))
+}
+
+// Why returns why ctx ended: what it was cancelled for, or that the time limit
+// was reached.
+func Why(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != context.DeadlineExceeded {
+		return cause
+	}
+	return timeLimit(0)
+}
+
+// Ended returns why ctx ended, rather than what that broke; with a time limit,
+// err is named as the last error. It returns err as it is while ctx has not
+// ended, and where it says so itself.
 func Ended(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
-		return cause
+	why := Why(ctx)
+	switch {
+	case !errors.Is(why, context.DeadlineExceeded):
+		return why
+	case errors.Is(err, why):
+		return err
 	}
-	return fmt.Errorf("the time limit was reached; the last error: %w", err)
+	return fmt.Errorf("%w; the last error: %w", why, err)
 }
 
 // CodeOf returns the code of err: that of the outermost *Error in its chain,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -56,5 +57,15 @@ func TestEnded(t *testing.T) {
 	<-ctx.Done()
 	if err := Ended(ctx, broke); !errors.Is(err, broke) || err.Error() != "the time limit was reached; the last error: EOF" {
 		t.Error(err)
+	}
+	ctx, stop = WithTimeLimit(context.Background(), time.Nanosecond)
+	defer stop()
+	<-ctx.Done()
+	err := Ended(ctx, broke)
+	if !errors.Is(err, broke) || !errors.Is(err, context.DeadlineExceeded) || err.Error() != "the time limit of 1ns was reached; the last error: EOF" {
+		t.Error(err)
+	}
+	if again := Ended(ctx, err); again != err {
+		t.Error(again)
 	}
 }

@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,11 +145,7 @@ func (p *pushing) look(ctx context.Context, moves []*move) {
 func (p *pushing) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		why := context.Cause(ctx)
-		if errors.Is(why, context.DeadlineExceeded) {
-			why = errors.New("the time limit was reached")
-		}
-		p.logf("%v: tags are being moved, which ends within %s; a second signal ends it at once", why, settleTime)
+		p.logf("%v: tags are being moved, which ends within %s; a second signal ends it at once", exit.Why(ctx), settleTime)
 		select {
 		case <-time.After(settleTime):
 			cancel(context.Cause(ctx))
