@@ -72,8 +72,10 @@ var inputs = map[string]struct {
 		two := descriptor(indexType, b.add(outer), len(outer), "")
 		return indexOf(two, two)
 	}, "more than 1000"},
-	"20 images with configs of 3 MB": {func(b blobs) string { return bigConfigs(b, 20) }, "more than 32 MiB"},
-	"10 images with configs of 3 MB": {func(b blobs) string { return bigConfigs(b, 10) }, "more than 10000 words"},
+	"20 images with configs of 3 MB": {func(b blobs) string { return bigConfigs(b, 20, `"`+strings.Repeat("a", 3<<20)+`"`) }, "more than 32 MiB"},
+	"10 images with configs of 3 MB": {func(b blobs) string { return bigConfigs(b, 10, strings.TrimSuffix(strings.Repeat(`"",`, 1<<20), ",")) }, "more than 10000 words"},
+	// which of the two bounds is met first depends on which config is read first
+	"20 images with many variables": {func(b blobs) string { return bigConfigs(b, 20, strings.TrimSuffix(strings.Repeat(`"",`, 1<<20), ",")) }, "more than "},
 	"a manifest of empty layers": {func(b blobs) string {
 		return `{"schemaVersion":2,"mediaType":"` + imageType + `","config":{},"layers":[` + strings.TrimSuffix(strings.Repeat(`{},`, 1<<20), ",") + `]}`
 	}, "more than 1000 layers"},
@@ -102,11 +104,10 @@ var inputs = map[string]struct {
 	}, "more than 32 MiB"},
 }
 
-// bigConfigs makes an index of images with as many variables as fit.
-func bigConfigs(b blobs, n int) string {
+// bigConfigs makes an index of n images with these variables.
+func bigConfigs(b blobs, n int, env string) string {
 	var all []string
 	for i := range n {
-		env := strings.TrimSuffix(strings.Repeat(`"",`, 1<<20), ",")
 		all = append(all, b.image(fmt.Sprintf(`{"os":"linux","architecture":"amd64","created":"%d","config":{"Env":[%s]}}`, i, env), ""))
 	}
 	return indexOf(all...)
