@@ -59,8 +59,12 @@ func (c *config) function(ctx context.Context, env *command.Env, stdin io.Reader
 		return nil, exit.InFile(standardInput, err)
 	}
 	if ok {
+		given := map[string]bool{}
+		for _, name := range settable {
+			given[name] = env.Flags.Given(name) && !env.Flags.Repeatable(name) && name != "timeout" // the shorter one counts
+		}
 		for _, s := range settings {
-			if err := c.set(env, s); err != nil {
+			if err := c.set(env, s, given[s.Name]); err != nil {
 				return nil, exit.InFile(standardInput, err)
 			}
 		}
@@ -68,8 +72,9 @@ func (c *config) function(ctx context.Context, env *command.Env, stdin io.Reader
 	return bytes.NewReader(all), nil
 }
 
-// set takes a setting of a functionConfig.
-func (c *config) set(env *command.Env, s kubeyaml.Setting) error {
+// set takes a setting of a functionConfig. It does not change what was given on
+// the command line.
+func (c *config) set(env *command.Env, s kubeyaml.Setting, given bool) error {
 	switch {
 	case slices.Contains(settable, s.Name), c.trustFunction && slices.Contains(trusted, s.Name):
 	case slices.Contains(trusted, s.Name):
@@ -79,14 +84,14 @@ func (c *config) set(env *command.Env, s kubeyaml.Setting) error {
 		return exit.Usagef("functionConfig: there is no setting %s", s.Name).OnLine(s.Line, 0).
 			Hint("the settings are the flags, without the dashes: %s", strings.Join(settable, ", "))
 	}
-	offline := c.offline
+	before := env.Flags.Value(s.Name)
 	for _, v := range s.Values {
 		if err := env.Flags.Set(s.Name, v); err != nil {
 			return exit.Usagef("functionConfig: %w", err).OnLine(s.Line, 0)
 		}
 	}
-	if offline && !c.offline {
-		return exit.Usagef("functionConfig: offline is set on the command line").OnLine(s.Line, 0).Hint("remove the setting")
+	if given && env.Flags.Value(s.Name) != before {
+		return exit.Usagef("functionConfig: %s is set on the command line", s.Name).OnLine(s.Line, 0).Hint("remove the setting")
 	}
 	return nil
 }

@@ -33,6 +33,33 @@ func TestDeepNesting(t *testing.T) {
 	}
 }
 
+// TestBreaksOfYAML11: a key that is folded at any of YAML 1.1's line breaks is read.
+func TestBreaksOfYAML11(t *testing.T) {
+	for _, b := range []string{"\n", "\r\n", "\r", "\u0085", "\u2028", "\u2029"} {
+		in := "apiVersion: v1\nkind: Pod\nspec:\n  ? \"contain\\" + b + "   ers\"\n  : [{image: hello}]\n"
+		if out, errs, code := inject(t, in, "--offline", "--image", "hello=;linux/arm64", "--check"); code == 0 {
+			t.Errorf("%q was passed over: %s%s", b, out, errs)
+		}
+	}
+}
+
+// TestManifestsAreBounded: documents that would take more memory than their
+// size allows are refused, and those that are read take it for a line once.
+func TestManifestsAreBounded(t *testing.T) {
+	const start = "{apiVersion: v1,kind: Pod,spec: {containers: [{image: hello}],x: ["
+	for in, want := range map[string]string{
+		start + strings.Repeat("{},", 1_000_000) + "1]}}":                                 "more than 400000 values",
+		start + `"` + strings.Repeat("x", 5<<20) + `"]}}`:                                 "more than 4 MiB",
+		start + strings.Repeat("{},", 190_000) + "1]}}":                                   "",
+		"kind: Pod\napiVersion: v1\nspec: {containers:\n" + strings.Repeat("\n", 500_000): "more than 400000 values",
+	} {
+		_, errs, code := inject(t, in, "--offline", "--image", "hello=;linux/arm64")
+		if (code == 0) != (want == "") || !strings.Contains(errs, want) {
+			t.Errorf("%.90s…: code %d\n%.300s", in, code, errs)
+		}
+	}
+}
+
 // TestWriteManyFiles needs more files than may be open at a time.
 func TestWriteManyFiles(t *testing.T) {
 	const count = 600

@@ -102,9 +102,21 @@ func split(ctx context.Context, r io.Reader, emit func(*batch) error) error {
 	return emit(b)
 }
 
+// large holds those who read more than a batch: a document takes up to 100
+// times its size while it is read.
+var large = make(chan struct{}, 1)
+
 // batch handles chunks. A document that cannot be read or edited is a problem
 // among its findings; an error is what ends the run.
 func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, s source) ([]findings, error) {
+	if size := sizeOf(chunks); size > 2*batchSize {
+		select {
+		case large <- struct{}{}:
+			defer func() { <-large }()
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 	read := &kubeyaml.Reader{Kinds: in.kinds, Named: !s.found, Patches: s.patches}
 	docs := make([]*kubeyaml.Document, len(chunks))
 	out := make([]findings, len(chunks))
@@ -133,6 +145,13 @@ func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, s source
 		out[i] = f
 	}
 	return out, nil
+}
+
+func sizeOf(chunks []kubeyaml.Chunk) (n int) {
+	for _, c := range chunks {
+		n += len(c.Bytes)
+	}
+	return n
 }
 
 // unreadable returns the findings for a document that cannot be read. A

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -76,6 +77,8 @@ const (
 	grace = 900 * time.Millisecond
 	// maxHold bounds how long a step may hold it.
 	maxHold = 150 * time.Second
+	// memory is where the garbage collector begins to save memory rather than time.
+	memory = 192 << 20
 )
 
 // outlast waits, after a signal, until the program has had its time to end. It
@@ -117,6 +120,9 @@ func Main(p Program) int {
 	defer cancel(nil)
 	p.Called = calledAs(os.Args[0])
 	e := &Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	log.SetOutput(io.Discard) // net/http says there what no user can use: "Unsolicited response received on idle HTTP channel"
 	signals := make(chan os.Signal, 2)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {

@@ -113,6 +113,9 @@ func (s *Set) Set(name, value string) error {
 	return nil
 }
 
+// Value returns what a flag is set to, as text.
+func (s *Set) Value(name string) string { return s.flags.Lookup(name).Value.String() }
+
 // Infos describes the flags in the order of their definition.
 func (s *Set) Infos() []Info { return slices.Clone(s.infos) }
 

@@ -26,7 +26,11 @@ type List struct{ APIVersion, Kind string }
 const (
 	blockSize    = 256 << 10
 	longDocument = 1 << 20  // beyond it a list is taken apart
-	maxDocument  = 16 << 20 // an API server takes 3 MiB
+	maxDocument  = 16 << 20 // that is looked at
+	maxRead      = 4 << 20  // that is parsed
+	maxParsed    = 400_000  // in a document that is parsed: each takes some 300 bytes of memory
+
+	objectsAreSmall = "an API server takes objects of up to 3 MiB; leave the file out with --exclude if it is not a manifest"
 )
 
 // Split cuts a stream into pieces and calls emit with each; a piece may be
@@ -43,7 +47,7 @@ func Split(r io.Reader, emit func(Chunk) error) error {
 		n, how, err := s.cut(buf, eof)
 		if err != nil {
 			return exit.Failf("%w", err).OnLine(line, 0).
-				Hint("an API server takes objects of up to 3 MiB; leave the file out with --exclude if it is not a manifest")
+				Hint(objectsAreSmall)
 		}
 		if n > 0 {
 			c := Chunk{Bytes: buf[:n:n], Line: line, Raw: how == raw, Item: how == item}

@@ -107,6 +107,9 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 		}
 		quiet = !inElsewhere(text)
 	}
+	if err := small(c); err != nil {
+		return nil, err
+	}
 	roots, err := parse(c)
 	if err != nil && (quiet || !r.Named && !d.Object) {
 		return d, nil

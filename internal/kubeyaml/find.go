@@ -34,6 +34,9 @@ func (d *Document) find(obj *node, in List, depth int) error {
 	if err := d.decides(obj, "apiVersion", "kind", "items", "objects"); err != nil {
 		return err
 	}
+	if err := spelt(obj); err != nil {
+		return err
+	}
 	if err := unrendered(obj); err != nil {
 		return err
 	}

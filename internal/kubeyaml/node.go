@@ -123,6 +123,30 @@ func (n *node) merged(key string, seen map[*node]bool) (k, v *node) {
 	return nil, nil
 }
 
+// ownAndMerged calls each with the keys of a mapping and of those that merge
+// keys bring in.
+func (n *node) ownAndMerged(seen map[*node]bool, each func(key *node)) {
+	for i, k := range n.keys {
+		if !k.isMerge() {
+			each(k)
+			continue
+		}
+		if seen == nil {
+			seen = map[*node]bool{n: true}
+		}
+		from := []*node{n.kids[i]}
+		if r := n.kids[i].resolve(); r.kind == sequence {
+			from = r.kids
+		}
+		for _, f := range from {
+			if f = f.resolve(); !seen[f] {
+				seen[f] = true
+				f.ownAndMerged(seen, each)
+			}
+		}
+	}
+}
+
 // text returns the value of a mapping's entry if it is a scalar, else "".
 func (n *node) text(key string) string {
 	if _, v := n.get(key); v != nil {

@@ -32,8 +32,9 @@ func template(c Chunk, err error) error {
 
 var (
 	escapes  = regexp.MustCompile(`\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})`)
-	folded   = regexp.MustCompile(`\\[ \t]*\r?\n[ \t]*`)
+	folded   = regexp.MustCompile(`\\[ \t]*(?:\r\n?|\n|\x{85}|\x{2028}|\x{2029})[ \t]*`) // at YAML 1.1's line breaks
 	binaries = regexp.MustCompile(`![^ \t\r\n]*(?:binary|%)`)
+	anyKind  = regexp.MustCompile(`(?i)kind`)
 )
 
 // readable returns a text in which words are found that the document may write
@@ -67,7 +68,7 @@ func (r *Reader) worthReading(text []byte) bool {
 		return true
 	case bytes.Contains(text, []byte("containers")),
 		bytes.Contains(text, []byte("argoproj.io")) && (bytes.Contains(text, []byte("container")) || bytes.Contains(text, []byte("script"))):
-		return kind || r.Named
+		return kind || r.Named || anyKind.Match(text)
 	default:
 		return r.Named && (!kind || !bytes.Contains(text, []byte("apiVersion")))
 	}
@@ -80,9 +81,54 @@ func SaysWhere(c Chunk) bool {
 	return slices.ContainsFunc([]string{"containers", "affinity", "nodeSelector"}, func(word string) bool { return bytes.Contains(text, []byte(word)) })
 }
 
+// spelt refuses an object whose apiVersion or kind is written in other letters
+// (Kind): the API server's decoders read it all the same, kubectl does not.
+// https://github.com/kubernetes/apimachinery/blob/master/pkg/runtime/serializer/json/meta.go
+func spelt(obj *node) error {
+	words := map[string]*node{}
+	var other *node
+	obj.ownAndMerged(nil, func(k *node) {
+		for _, word := range []string{"apiVersion", "kind"} {
+			if key := k.resolve(); key.kind == scalar && strings.EqualFold(key.str(), word) {
+				if words[word] = k; key.str() != word {
+					other = k
+				}
+			}
+		}
+	})
+	if other == nil || len(words) < 2 {
+		return nil
+	}
+	return exit.Failf("decoders disagree on what the key %q is", other.resolve().str()).OnLine(other.line, other.col).
+		Hint("write apiVersion and kind in these letters")
+}
+
 // utf16 reports whether a text starts with UTF-16's byte order mark.
 func utf16(b []byte) bool {
 	return bytes.HasPrefix(b, []byte{0xFF, 0xFE}) || bytes.HasPrefix(b, []byte{0xFE, 0xFF})
+}
+
+// small refuses documents that would take much memory to read. It counts what
+// values begin with, also in texts.
+func small(c Chunk) error {
+	values := 0
+	for i, b := range c.Bytes {
+		switch b {
+		case ',', ':', '\n', '\r', '[', '{', '?':
+			values++
+		case '-':
+			if i+1 < len(c.Bytes) && c.Bytes[i+1] == ' ' {
+				values++
+			}
+		}
+	}
+	switch {
+	case len(c.Bytes) > maxRead:
+		return exit.Failf("this document has more than %d MiB", maxRead>>20).OnLine(c.Line, 0).Hint(objectsAreSmall)
+	case values > maxParsed:
+		return exit.Failf("this document has more than %d values", maxParsed).OnLine(c.Line, 0).Hint(objectsAreSmall)
+	}
+	return nil
 }
 
 // refuse names encodings in which offsets would be wrong.

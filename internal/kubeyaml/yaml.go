@@ -45,6 +45,7 @@ type converter struct {
 	lines   []int
 	made    map[*yaml.Node]*node
 	aliased map[*node]int // how many aliases a node has
+	last    struct{ line, column, at int }
 }
 
 func (c *converter) node(y *yaml.Node) *node {
@@ -58,6 +59,7 @@ func (c *converter) node(y *yaml.Node) *node {
 			n.value = string(b) // as the API machinery reads it
 		}
 		switch {
+		case y.ShortTag() == "!!merge": // a merge key, also if it is quoted
 		case y.Style&yaml.DoubleQuotedStyle != 0:
 			n.quote = '"'
 		case y.Style&yaml.SingleQuotedStyle != 0:
@@ -93,11 +95,15 @@ func (c *converter) place(n *node, line, column int) {
 	if line == 1 && bytes.HasPrefix(c.c.Bytes, []byte("\uFEFF")) {
 		at += 3
 	}
-	first := at
-	for range column - 1 {
+	first, from := at, 1
+	if c.last.line == line && c.last.column <= column { // so that a long line is counted once
+		at, from = c.last.at, c.last.column
+	}
+	for range column - from {
 		_, size := utf8.DecodeRune(c.c.Bytes[at:])
 		at += size
 	}
+	c.last.line, c.last.column, c.last.at = line, max(column, 1), at
 	n.start, n.line, n.col = at, c.c.Line+line-1, at-first+1
 }
 
