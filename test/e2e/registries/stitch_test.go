@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/polyarch/polyarch/internal/imagetest"
 	"github.com/polyarch/polyarch/test/e2e/tool"
 )
 
@@ -65,16 +66,13 @@ func (l *lab) must(args ...string) string {
 }
 
 // image makes an image of two layers that starts an ELF program.
-func image(t *testing.T, arch string, machine byte) v1.Image {
+func image(t *testing.T, arch string) v1.Image {
 	t.Helper()
-	program := make([]byte, 64)
-	copy(program, "\x7fELF\x02\x01\x01")
-	program[16], program[18] = 2, machine
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, f := range []struct {
 		name string
 		body []byte
-	}{{"etc/hello", []byte("hello " + arch)}, {"app", program}} {
+	}{{"etc/hello", []byte("hello " + arch)}, {"app", []byte(imagetest.ELF(arch, 0))}} {
 		var layer bytes.Buffer
 		w := tar.NewWriter(&layer)
 		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.body)), Typeflag: tar.TypeReg}); err != nil {
@@ -108,12 +106,12 @@ func image(t *testing.T, arch string, machine byte) v1.Image {
 func exercise(t *testing.T, l *lab, s, open, other *server, opts ...remote.Option) {
 	t.Helper()
 	opts = append(opts, remote.WithTransport(open.client))
-	for arch, machine := range map[string]byte{"amd64": 62, "arm64": 183} {
+	for _, arch := range []string{"amd64", "arm64"} {
 		ref, err := name.ParseReference(open.host + "/app:" + arch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := remote.Write(ref, image(t, arch, machine), opts...); err != nil {
+		if err := remote.Write(ref, image(t, arch), opts...); err != nil {
 			t.Fatal(err)
 		}
 	}
