@@ -58,7 +58,7 @@ function credentials(env, given, token) {
   const config = read(path.join(home, 'config.json'));
   const more = given.trim() ? parse(given, 'the input docker-config') : {};
   if (token && !knows(config, github) && !knows(more, github)) {
-    more.auths = {...more.auths, [github]: {auth: Buffer.from(`${env.GITHUB_ACTOR || 'github'}:${token}`).toString('base64')}};
+    more.auths = {...more.auths, [github]: {auth: Buffer.from(`${env.GITHUB_ACTOR || 'x-access-token'}:${token}`).toString('base64')}};
   }
   const variables = token ? {GITHUB_TOKEN: token} : {};
   if (Object.keys(more).length === 0) return variables;

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/polyarch/polyarch/internal/registry"
 )
 
 // An installed is a runner that has programs which print what they were started with.
@@ -142,7 +146,19 @@ inject-affinity in %[1]s: [--github] [--artifacts=TEMP/polyarch-artifacts.json] 
 // builders and plugins, stays in use.
 func TestGitHubCredentials(t *testing.T) {
 	const show = `SHOW=cat "${DOCKER_CONFIG:-none}/config.json" 2> /dev/null; [ -z "$DOCKER_CONFIG" ] || { stat -c %a "$DOCKER_CONFIG" "$DOCKER_CONFIG/config.json"; cat "$DOCKER_CONFIG/contexts/mine" 2> /dev/null; }; [ -z "$REGISTRY_AUTH_FILE" ] || [ "$REGISTRY_AUTH_FILE" = "$DOCKER_CONFIG/config.json" ] || cat "$REGISTRY_AUTH_FILE"; echo "token $GITHUB_TOKEN, builders in ${BUILDX_CONFIG##*/.}"`
-	const ours = `"ghcr.io":{"auth":"bWU6dA=="}`
+	// what a builder gets of the job is what the programs find by themselves
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	own, err := registry.Keychain(func(name string) string {
+		return map[string]string{"GITHUB_ACTOR": "me", "GITHUB_TOKEN": "t"}[name]
+	}).Resolve(registry.Repository{Host: "ghcr.io", Path: "app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred, err := authn.Authorization(t.Context(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := fmt.Sprintf(`"ghcr.io":{"auth":"%s"}`, base64.StdEncoding.EncodeToString([]byte(cred.Username+":"+cred.Password)))
 	for name, c := range map[string]struct {
 		home, podman string // config.json, auth.json
 		inputs       map[string]string
