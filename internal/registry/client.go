@@ -37,6 +37,8 @@ type Client struct {
 	o    Options
 	http *http.Client
 
+	reached sync.Map // registry → the reach of its address, see control
+
 	mu       sync.Mutex
 	hosts    map[string]*host
 	sessions map[sessionKey]*session
@@ -47,6 +49,7 @@ type Client struct {
 // platforms of an image to be asked for at once.
 func NewTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = newDialer().DialContext
 	t.MaxIdleConnsPerHost = maxInFlight
 	t.MaxIdleConns = 256
 	t.MaxResponseHeaderBytes = 256 << 10 // many answers come at once

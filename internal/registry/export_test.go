@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"net/http"
 	"net/url"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -15,9 +16,22 @@ func Trusted(from, to string, insecure ...string) error {
 	return New(Options{Insecure: insecure}).trusted(from, u)
 }
 
+// Control is control.
+var Control = control
+
 // WithKeychain makes a client like c.
 func WithKeychain(c *Client, k authn.Keychain) *Client {
 	o := c.o
 	o.Keychain = k
 	return New(o)
 }
+
+// WithTransport makes a client like c.
+func WithTransport(c *Client, t http.RoundTripper) *Client {
+	o := c.o
+	o.Transport = t
+	return New(o)
+}
+
+// TransportOf returns a client's transport.
+func TransportOf(c *Client) http.RoundTripper { return c.o.Transport }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -38,7 +39,10 @@ func (c *Client) follow(ctx context.Context, r request, to, home *url.URL, auth 
 		if auth != "" && atHome {
 			req.Header.Set("Authorization", auth)
 		}
-		resp, err := c.exchange(req, r, watch)
+		resp, err := c.exchange(c.pass(req, r.repo.Host), r, watch)
+		if errors.Is(err, errInside) {
+			return nil, false, final{err}
+		}
 		if err != nil && body != nil && body.err.Load() != nil {
 			return nil, false, final{*body.err.Load()}
 		}

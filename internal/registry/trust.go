@@ -50,7 +50,11 @@ func reachOf(host string) reach {
 		}
 		return anyone
 	}
-	switch a = a.Unmap(); {
+	return reachOfAddress(a)
+}
+
+func reachOfAddress(a netip.Addr) reach {
+	switch a = a.WithZone("").Unmap(); {
 	case a.IsLoopback() || a.IsUnspecified():
 		return thisMachine
 	case a.IsLinkLocalUnicast() || a.IsMulticast():
