@@ -23,7 +23,7 @@ import (
 // An injector turns chunks of manifests into edits.
 type injector struct {
 	images  *catalogue
-	book    *lookup.Cache // nil: no registry is asked
+	cache   *lookup.Cache // nil: no registry is asked
 	kinds   kubeyaml.Kinds
 	taints  []pod.Taint
 	options affinity.Options
@@ -44,7 +44,7 @@ func (c *config) injector(ctx context.Context, log *command.Log, stdin io.Reader
 		skip:    c.onUnknown == "skip",
 	}
 	if !c.offline {
-		in.book = lookup.New(registry.New(registry.Options{
+		in.cache = lookup.New(registry.New(registry.Options{
 			Keychain:  authn.DefaultKeychain,
 			Insecure:  c.insecure,
 			UserAgent: "inject-affinity",
@@ -246,14 +246,14 @@ func (in *injector) platforms(ctx context.Context, image string) (platform.List,
 	if err != nil {
 		return nil, text, err
 	}
-	list, err := in.book.Platforms(ctx, ref)
+	list, err := in.cache.Platforms(ctx, ref)
 	return list, text, err
 }
 
 // reference returns what to ask a registry for.
 func (in *injector) reference(image string, b *build) (registry.Reference, error) {
 	switch {
-	case in.book == nil:
+	case in.cache == nil:
 		return registry.Reference{}, exit.Failf("its registry was not asked, because of --offline")
 	case b != nil && b.ref != (registry.Reference{}):
 		return b.ref, nil

@@ -151,12 +151,9 @@ trap '' TERM; (trap '' TERM; sleep 600) & echo $! > `+children+`; echo waiting; 
 	}
 	var pid int
 	fmt.Sscan(string(b), &pid)
-	for i := 0; syscall.Kill(pid, 0) == nil && !zombie(pid); i++ {
-		if i == 500 {
-			t.Fatalf("process %d, started by the build that was ended, still runs", pid)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(t, fmt.Sprintf("the end of process %d, started by the build that was ended", pid), func() bool {
+		return syscall.Kill(pid, 0) != nil || zombie(pid)
+	})
 }
 
 // zombie reports whether a process has ended and waits for its parent, which

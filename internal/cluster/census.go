@@ -25,9 +25,9 @@ const (
 	atOnce       = 4 // requests to one server
 )
 
-// A kind is what nodes have in common by their labels. An empty part means
+// A nodeKind is what nodes have in common by their labels. An empty part means
 // that there is no label.
-type kind struct {
+type nodeKind struct {
 	os, arch string
 	term     int // the first term of the workload's node affinity that matches
 }
@@ -38,7 +38,7 @@ const maxNodeKinds = 200
 // A census is how many nodes there are of each kind, by their labels alone.
 type census struct {
 	total   int
-	kinds   map[kind]int
+	kinds   map[nodeKind]int
 	virtual int
 	example string               // one that is virtual
 	ruled   map[[2]string]*Group // out by the workload's rules on labels
@@ -48,7 +48,7 @@ type census struct {
 func (s *Server) census(ctx context.Context, f *Filter) (*census, error) {
 	var c *census
 	_, err := s.list(ctx, listing{selector: f.selector(), metadata: true, keep: f.Workload.keys()}, sink{
-		start: func() { c = &census{kinds: map[kind]int{}, ruled: map[[2]string]*Group{}} },
+		start: func() { c = &census{kinds: map[nodeKind]int{}, ruled: map[[2]string]*Group{}} },
 		each: func(n *Node) {
 			c.total++
 			c.add(f, n)
@@ -71,7 +71,7 @@ func (c *census) add(f *Filter, n *Node) {
 		c.virtual++
 		return
 	}
-	k := kind{os: n.Labels[osLabel], arch: n.Labels[archLabel]}
+	k := nodeKind{os: n.Labels[osLabel], arch: n.Labels[archLabel]}
 	if f.Workload != nil {
 		p, labelled, _ := n.platform()
 		on := p.String()
@@ -108,7 +108,7 @@ func (s *Server) sample(ctx context.Context, f Filter, c *census) (*tally, error
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	for _, k := range slices.SortedFunc(maps.Keys(c.kinds), kind.compare) {
+	for _, k := range slices.SortedFunc(maps.Keys(c.kinds), nodeKind.compare) {
 		g.Go(func() error {
 			t, err := s.probe(ctx, f, k)
 			if err != nil {
@@ -135,7 +135,7 @@ func (s *Server) sample(ctx context.Context, f Filter, c *census) (*tally, error
 // probe reads nodes of a kind until one takes the workload and nothing is odd
 // about it: a few first, then larger pages. The limit of a list must not
 // change between its pages, so these are two lists.
-func (s *Server) probe(ctx context.Context, f Filter, k kind) (*tally, error) {
+func (s *Server) probe(ctx context.Context, f Filter, k nodeKind) (*tally, error) {
 	selector, fields, err := f.of(k)
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (s *Server) probe(ctx context.Context, f Filter, k kind) (*tally, error) {
 	return t, nil
 }
 
-func (k kind) compare(l kind) int {
+func (k nodeKind) compare(l nodeKind) int {
 	return cmp.Or(slices.Compare([]string{k.os, k.arch}, []string{l.os, l.arch}), k.term-l.term)
 }
 
@@ -178,7 +178,7 @@ func (f *Filter) selector() string {
 
 // of narrows the filter's selector to nodes of a kind that are not virtual, by
 // labels and by fields.
-func (f *Filter) of(k kind) (byLabels, byFields string, err error) {
+func (f *Filter) of(k nodeKind) (byLabels, byFields string, err error) {
 	sel := labels.Everything()
 	if f.Selector != nil {
 		sel = f.Selector.DeepCopySelector()

@@ -147,8 +147,8 @@ func (s *Server) document(ctx context.Context, doing, path string, into any) err
 	return nil
 }
 
-// places are the paths of the kinds of single objects.
-var places = map[string]string{
+// objectPaths are the paths of the kinds of single objects.
+var objectPaths = map[string]string{
 	"Namespace":             "api/v1/namespaces",
 	"PersistentVolume":      "api/v1/persistentvolumes",
 	"PersistentVolumeClaim": "api/v1/namespaces/NAMESPACE/persistentvolumeclaims",
@@ -158,7 +158,7 @@ var places = map[string]string{
 
 // get reads one object.
 func (d *discovery) get(ctx context.Context, o objectName) (json.RawMessage, error) {
-	path := strings.Replace(places[o.kind], "NAMESPACE", url.PathEscape(o.namespace), 1) + "/" + url.PathEscape(o.name)
+	path := strings.Replace(objectPaths[o.kind], "NAMESPACE", url.PathEscape(o.namespace), 1) + "/" + url.PathEscape(o.name)
 	var raw json.RawMessage
 	err := d.server.document(ctx, "reading "+o.kind+" "+o.name, path, &raw)
 	if isStatus(err, http.StatusNotFound) {

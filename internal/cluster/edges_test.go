@@ -141,7 +141,7 @@ func TestExecPluginThatWaits(t *testing.T) {
 		if err != nil || strings.Contains(string(state), ") Z ") {
 			break
 		}
-		if try == 500 {
+		if try == 6000 { // a minute, for a slow machine
 			t.Fatalf("still running: %s", state)
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -56,7 +56,7 @@ func roleFor(doing string) string {
 	if doing == "reading nodes" {
 		return ClusterRole
 	}
-	for kind := range places {
+	for kind := range objectPaths {
 		if strings.HasPrefix(doing, "reading "+kind+" ") {
 			return WorkloadClusterRole
 		}

@@ -161,7 +161,7 @@ func FuzzSelector(f *testing.F) {
 		if err != nil {
 			return
 		}
-		text, _, err := (&Filter{Selector: sel}).of(kind{os: os, arch: arch})
+		text, _, err := (&Filter{Selector: sel}).of(nodeKind{os: os, arch: arch})
 		if err != nil {
 			return
 		}

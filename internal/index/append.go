@@ -40,7 +40,7 @@ func (r *reader) older(ctx context.Context, j Job) (*older, error) {
 		if _, err := r.one(ctx, from, f); err != nil {
 			return nil, err
 		}
-		c, err := f.settle()
+		c, err := f.resolve()
 		if err != nil {
 			return nil, err
 		}

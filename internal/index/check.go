@@ -91,7 +91,7 @@ func (r reading) children() ([]*child, error) {
 	var chosen []*child
 	others := slices.Clone(r.skipped)
 	for _, f := range r.images {
-		c, err := f.settle()
+		c, err := f.resolve()
 		if err != nil {
 			return nil, exit.Failf("reading %s: %w", r.source.Ref, err)
 		}
@@ -107,10 +107,10 @@ func (r reading) children() ([]*child, error) {
 	return chosen, nil
 }
 
-// settle decides which platform an image is for. What the config leaves open,
+// resolve decides which platform an image is for. What the config leaves open,
 // the source or the index that lists the image may fill in; what it says, they
 // must not contradict.
-func (f *found) settle() (*child, error) {
+func (f *found) resolve() (*child, error) {
 	c := &child{found: f, Image: Image{
 		Source: f.source, Layers: f.manifest.Layers, Attestations: f.attestations, Verification: f.verification,
 		Descriptor: image.Descriptor(f.manifest.Stored),

@@ -55,8 +55,8 @@ func (r *Row) set(name, state string) {
 	r.name, r.state = name, state
 }
 
-// settle replaces the sources' rows by the children's, once these are known.
-func (m *Meter) settle(children []*child) {
+// showChildren replaces the sources' rows by the children's, once these are known.
+func (m *Meter) showChildren(children []*child) {
 	if m == nil {
 		return
 	}

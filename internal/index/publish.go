@@ -16,9 +16,9 @@ import (
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
-// settleTime is how long tags may go on moving after a signal or the time
+// gracePeriod is how long tags may go on moving after a signal or the time
 // limit, and again how long moving them back may take.
-const settleTime = time.Minute
+const gracePeriod = time.Minute
 
 // A move makes a tag name a manifest.
 type move struct {
@@ -145,9 +145,9 @@ func (p *pushing) look(ctx context.Context, moves []*move) {
 func (p *pushing) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	last, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		p.logf("%v: tags are being moved, which ends within %s; a second signal ends it at once", exit.Why(ctx), settleTime)
+		p.logf("%v: tags are being moved, which ends within %s; a second signal ends it at once", exit.Why(ctx), gracePeriod)
 		select {
-		case <-time.After(settleTime):
+		case <-time.After(gracePeriod):
 			cancel(context.Cause(ctx))
 		case <-last.Done():
 		}
@@ -209,7 +209,7 @@ func (p *pushing) moveBack(ctx context.Context, moves []*move, cause error) erro
 		}
 		return e
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gracePeriod)
 	defer cancel()
 	var sent []*move
 	for _, m := range moves {

@@ -105,7 +105,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	j.Meter.settle(ordered(children))
+	j.Meter.showChildren(ordered(children))
 	if err := t.send(ctx, children, func(ctx context.Context, children []*child) error {
 		if err := r.verifier.rest(ctx, children); err != nil {
 			return err

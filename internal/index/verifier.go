@@ -71,14 +71,14 @@ func (v *verifier) layer(ctx context.Context, d v1.Descriptor, open func() (io.R
 			n = d.Size
 			l.layer, err = v.read(ctx, r)
 		}
-		v.settle(d.Digest, l, err)
+		v.finish(d.Digest, l, err)
 		return l.layer, n, err
 	}
 }
 
-// settle says how a reading ended. One that failed is not kept, so that it can
+// finish says how a reading ended. One that failed is not kept, so that it can
 // be tried again; a layer that nobody can read stays so.
-func (v *verifier) settle(digest v1.Hash, l *layerRead, err error) {
+func (v *verifier) finish(digest v1.Hash, l *layerRead, err error) {
 	var unreadable *rootfs.Unreadable
 	l.err = err
 	if err != nil && !errors.As(err, &unreadable) {
@@ -131,7 +131,7 @@ func (v *verifier) tap(ctx context.Context, d v1.Descriptor, r io.ReadCloser) io
 			layer, err = nil, io.ErrUnexpectedEOF
 		}
 		l.layer = layer
-		v.settle(d.Digest, l, err)
+		v.finish(d.Digest, l, err)
 	}()
 	return t
 }

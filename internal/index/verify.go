@@ -96,10 +96,10 @@ func (v *verifier) inspect(ctx context.Context, of subject) (*Verification, erro
 	}
 	view := rootfs.NewView(len(layers), start.Windows)
 	out := &Verification{}
-	report, settled := program.Check(view, start, p)
+	report, final := program.Check(view, start, p)
 	stopped := ""
 	var taken int64
-	for n := 0; n < len(layers) && (!settled || v.mode == VerifyAll); n++ {
+	for n := 0; n < len(layers) && (!final || v.mode == VerifyAll); n++ {
 		if taken > maxEntrypointBytes && v.mode != VerifyAll {
 			stopped = fmt.Sprintf("what it starts, or needs to start, is not in the %d MiB on top", maxEntrypointBytes>>20)
 			break
@@ -120,9 +120,9 @@ func (v *verifier) inspect(ctx context.Context, of subject) (*Verification, erro
 		out.Read += read
 		taken += layers[n].Size
 		view.Push(l)
-		report, settled = program.Check(view, start, p)
+		report, final = program.Check(view, start, p)
 	}
-	if !settled {
+	if !final {
 		report = program.Report{Verdict: program.NotVerified, Reasons: []string{stopped}}
 	}
 	out.take(report, func(f program.Program) Program {

@@ -14,7 +14,7 @@ const maxSchema = 64
 func (k *Kinds) Learn(r io.Reader) (int, error) {
 	holders, err := Definitions(r)
 	for _, h := range holders {
-		k.add(h.Kind, place{path: strings.Split(h.Path, ".")})
+		k.add(h.Kind, specPath{path: strings.Split(h.Path, ".")})
 	}
 	return len(holders), err
 }

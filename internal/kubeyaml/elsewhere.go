@@ -123,7 +123,7 @@ func (d *Document) complete(obj *node, apiVersion, kind string, found []*Workloa
 	if !slices.ContainsFunc(found, func(w *Workload) bool { return len(w.Spec.Containers) > 0 || w.Architecture != "" }) {
 		return false
 	}
-	for _, p := range d.reader.Kinds.places(apiVersion, kind) {
+	for _, p := range d.reader.Kinds.specPaths(apiVersion, kind) {
 		if f := p.form; f == nil || !f.needed || f.unless != "" && present(obj, strings.Split(f.unless, ".")) {
 			continue
 		}

@@ -58,8 +58,8 @@ func (d *Document) find(obj *node, in List, depth int) error {
 		return nil
 	}
 	found := len(d.Workloads)
-	for _, p := range d.reader.Kinds.places(apiVersion, kind) {
-		if err := d.descend(step{obj: obj, apiVersion: apiVersion, kind: kind, place: p, first: found}, obj, obj, p.path, ""); err != nil {
+	for _, p := range d.reader.Kinds.specPaths(apiVersion, kind) {
+		if err := d.descend(step{obj: obj, apiVersion: apiVersion, kind: kind, holder: p, first: found}, obj, obj, p.path, ""); err != nil {
 			return err
 		}
 	}
@@ -236,12 +236,12 @@ func runs(v *node) bool {
 type step struct {
 	obj              *node
 	apiVersion, kind string
-	place            place
+	holder           specPath
 	first            int // workload of this object
 }
 
 // named notes the flag that names the place.
-func (w *Workload) named(p place) {
+func (w *Workload) named(p specPath) {
 	if p.flag != "" {
 		w.Flags = append(w.Flags, p.flag)
 	}
@@ -300,7 +300,7 @@ func (d *Document) workload(s step, spec, parent *node, path string) error {
 	}
 	for _, w := range d.Workloads[s.first:] { // a place that is named twice, by a flag and in the table
 		if w.path == path {
-			w.named(s.place)
+			w.named(s.holder)
 			return nil
 		}
 	}
@@ -308,11 +308,11 @@ func (d *Document) workload(s step, spec, parent *node, path string) error {
 		d.pods = map[*node]bool{}
 	}
 	d.pods[spec] = true
-	if f := s.place.form; f != nil && slices.ContainsFunc(f.against, func(path string) bool { return present(s.obj, strings.Split(path, ".")) }) {
+	if f := s.holder.form; f != nil && slices.ContainsFunc(f.against, func(path string) bool { return present(s.obj, strings.Split(path, ".")) }) {
 		return nil
 	}
-	w := &Workload{APIVersion: s.apiVersion, Kind: s.kind, Line: s.obj.line, doc: d, path: path, form: s.place.form, obj: s.obj, pod: spec}
-	w.named(s.place)
+	w := &Workload{APIVersion: s.apiVersion, Kind: s.kind, Line: s.obj.line, doc: d, path: path, form: s.holder.form, obj: s.obj, pod: spec}
+	w.named(s.holder)
 	if meta := child(s.obj, "metadata"); meta != nil {
 		w.Name, w.Namespace = meta.text("name"), meta.text("namespace")
 		if w.Name == "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 )
 
-// A place is where a kind of object holds a PodSpec.
-type place struct {
+// A specPath is where a kind of object holds a PodSpec.
+type specPath struct {
 	path []string
 	form *form
 	flag string // the --pod-spec that names it; "" for the table and for CRDs
@@ -18,14 +18,14 @@ type place struct {
 // Kinds says where the kinds of objects hold their PodSpecs. The zero value
 // knows those of the table.
 type Kinds struct {
-	more map[string][]place
+	more map[string][]specPath
 }
 
 // known is the table by kind.
-var known = func() map[string][]place {
-	m := map[string][]place{}
+var known = func() map[string][]specPath {
+	m := map[string][]specPath{}
 	for _, h := range holders {
-		m[h.Kind] = append(m[h.Kind], place{path: strings.Split(h.Path, "."), form: h.form})
+		m[h.Kind] = append(m[h.Kind], specPath{path: strings.Split(h.Path, "."), form: h.form})
 	}
 	return m
 }()
@@ -43,22 +43,22 @@ func (k *Kinds) Add(s string) error {
 		return exit.Usagef("%q is not GROUP/KIND=PATH", s).
 			Hint("for example example.com/Worker=spec.pools[*].template.spec")
 	}
-	k.add(strings.TrimSuffix(m[1], "/")+"/"+m[2], place{path: strings.Split(m[3], "."), flag: s})
+	k.add(strings.TrimSuffix(m[1], "/")+"/"+m[2], specPath{path: strings.Split(m[3], "."), flag: s})
 	return nil
 }
 
-func (k *Kinds) add(kind string, p place) {
+func (k *Kinds) add(kind string, p specPath) {
 	more := maps.Clone(k.more)
 	if more == nil {
-		more = map[string][]place{}
+		more = map[string][]specPath{}
 	}
 	more[kind] = append(more[kind], p)
 	k.more = more
 }
 
-// places returns where objects of a kind hold PodSpecs, the places of flags
+// specPaths returns where objects of a kind hold PodSpecs, the places of flags
 // first.
-func (k Kinds) places(apiVersion, kind string) []place {
+func (k Kinds) specPaths(apiVersion, kind string) []specPath {
 	if group(apiVersion) == "" && apiVersion != "v1" { // the core has this one version
 		return nil
 	}

@@ -51,7 +51,7 @@ type converter struct {
 func (c *converter) node(y *yaml.Node) *node {
 	n := &node{anchored: y.Anchor != "" || y.Style&yaml.TaggedStyle != 0, value: y.Value}
 	c.made[y] = n
-	c.place(n, y.Line, y.Column)
+	c.setPosition(n, y.Line, y.Column)
 	switch y.Kind {
 	case yaml.ScalarNode:
 		n.null = y.ShortTag() == "!!null"
@@ -87,9 +87,9 @@ func (c *converter) node(y *yaml.Node) *node {
 	return n
 }
 
-// place works out the offset. yaml.v3 counts columns in characters, of which a
+// setPosition works out the offset. yaml.v3 counts columns in characters, of which a
 // leading byte order mark is none.
-func (c *converter) place(n *node, line, column int) {
+func (c *converter) setPosition(n *node, line, column int) {
 	line = min(max(line, 1), len(c.lines))
 	at := c.lines[line-1]
 	if line == 1 && bytes.HasPrefix(c.c.Bytes, []byte("\uFEFF")) {

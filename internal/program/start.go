@@ -45,8 +45,8 @@ type Program struct {
 }
 
 // Check reports whether what an image starts will start on a platform. It is
-// not settled while lower layers may still show something else.
-func Check(v *rootfs.View, s Start, p platform.Platform) (r Report, settled bool) {
+// not final while lower layers may still show something else.
+func Check(v *rootfs.View, s Start, p platform.Platform) (r Report, final bool) {
 	argv := append(append([]string{}, s.Entrypoint...), s.Cmd...)
 	if len(argv) == 0 || argv[0] == "" {
 		return Report{Verdict: NotVerified, Reasons: []string{"the image names no program to start"}}, true

@@ -30,19 +30,19 @@ func check(t *testing.T, s Start, on string, layers ...[]file) (Report, int) {
 		t.Fatal(err)
 	}
 	v := rootfs.NewView(len(layers), s.Windows)
-	r, settled := Check(v, s, p)
+	r, final := Check(v, s, p)
 	read := 0
-	for n := len(layers) - 1; n >= 0 && !settled; n-- {
+	for n := len(layers) - 1; n >= 0 && !final; n-- {
 		l, err := (&rootfs.Reader{Budget: &rootfs.Budget{}}).Read(bytes.NewReader(imagetest.Tar(layers[n])))
 		if err != nil {
 			t.Fatal(err)
 		}
 		v.Push(l)
 		read++
-		r, settled = Check(v, s, p)
+		r, final = Check(v, s, p)
 	}
-	if !settled {
-		t.Error("all is read, and nothing is settled")
+	if !final {
+		t.Error("everything is read, and the report is not final")
 	}
 	return r, read
 }

@@ -33,7 +33,7 @@ type session struct {
 
 	mu         sync.Mutex
 	scopes     []string
-	kind       kind
+	scheme     scheme
 	challenge  challenge // of a Bearer host
 	token      string
 	expires    time.Time
@@ -44,11 +44,11 @@ type session struct {
 	busy       chan struct{} // closed when the probe or the exchange that others wait for is over
 }
 
-type kind int
+type scheme int
 
 const (
-	unknown kind = iota
-	open         // it answers without a credential
+	unknown scheme = iota
+	open           // it answers without a credential
 	basic
 	bearer
 )
@@ -132,8 +132,8 @@ func (a *authorization) done() {
 	a.probe = false
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
-	if a.s.kind == unknown {
-		a.s.kind = open
+	if a.s.scheme == unknown {
+		a.s.scheme = open
 	}
 	a.s.release()
 }
@@ -159,17 +159,17 @@ func (s *session) authorize(ctx context.Context) (*authorization, error) {
 		}
 		a := &authorization{generation: s.generation, s: s}
 		switch {
-		case s.kind == unknown && s.cred != (authn.AuthConfig{}):
+		case s.scheme == unknown && s.cred != (authn.AuthConfig{}):
 			s.busy = make(chan struct{})
 			a.probe = true
-		case s.kind == basic:
+		case s.scheme == basic:
 			a.header = "Basic " + s.basicAuth()
-		case s.kind == bearer && s.token != "" && time.Now().Before(s.expires):
+		case s.scheme == bearer && s.token != "" && time.Now().Before(s.expires):
 			a.header = "Bearer " + s.token
-		case s.kind == bearer && s.failed != nil && time.Since(s.failedAt) < failedFor:
+		case s.scheme == bearer && s.failed != nil && time.Since(s.failedAt) < failedFor:
 			defer s.mu.Unlock()
 			return nil, s.failed
-		case s.kind == bearer:
+		case s.scheme == bearer:
 			s.busy = make(chan struct{})
 			s.mu.Unlock()
 			token, expires, err := s.exchange(ctx)
@@ -220,11 +220,11 @@ func (s *session) challenged(a *authorization, cs []challenge) (again bool, err 
 			if a.header != "" && !added && c.params["error"] == "insufficient_scope" {
 				return false, nil
 			}
-			s.kind, s.challenge, s.token = bearer, c, ""
+			s.scheme, s.challenge, s.token = bearer, c, ""
 			s.generation++
 			return true, nil
-		case c.scheme == "basic" && s.kind != basic && (s.cred.Username != "" || s.cred.Auth != ""):
-			s.kind = basic
+		case c.scheme == "basic" && s.scheme != basic && (s.cred.Username != "" || s.cred.Auth != ""):
+			s.scheme = basic
 			s.generation++
 			return true, nil
 		}

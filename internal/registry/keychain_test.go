@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
@@ -38,20 +37,23 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-type slow struct{}
+// A waiting helper does not answer until it is closed.
+type waiting chan struct{}
 
-func (slow) Resolve(authn.Resource) (authn.Authenticator, error) {
-	time.Sleep(time.Second)
+func (w waiting) Resolve(authn.Resource) (authn.Authenticator, error) {
+	<-w
 	return nil, errors.New("nobody logged in")
 }
 
 func TestAHelperThatWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := resolve(ctx, slow{}, Repository{Host: "a.test"}); !errors.Is(err, context.Canceled) {
+	helper := make(waiting)
+	if _, err := resolve(ctx, helper, Repository{Host: "a.test"}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if _, err := resolve(t.Context(), slow{}, Repository{Host: "a.test"}); exit.CodeOf(err) != exit.Denied {
+	close(helper)
+	if _, err := resolve(t.Context(), helper, Repository{Host: "a.test"}); exit.CodeOf(err) != exit.Denied {
 		t.Error(err)
 	}
 }

@@ -192,7 +192,7 @@ func FuzzLayer(f *testing.F) {
 		v.Push(l)
 		for _, p := range []string{"/app", "app", "/a", "./h", "/a/../b", "/d/x"} {
 			if _, err := v.Find(p); errors.Is(err, ErrBelow) {
-				t.Errorf("%s is not settled by a view that is complete", p)
+				t.Errorf("%s is not final in a view that is complete", p)
 			}
 		}
 		v.Each(func(f Found) {
