@@ -22,7 +22,6 @@ type source struct {
 	found   bool          // in a folder, where other files than manifests are too
 	root    *os.Root      // of that folder, which nothing leads out of
 	rel     string        // of path, from root on
-	patches bool          // patches may stand in it: it was found, or is below a kustomization
 	patchOf string        // the kustomization that lists it as a patch
 }
 
@@ -147,8 +146,7 @@ func (c *config) sources(args []string, stdin io.Reader) ([]source, []note, erro
 			return nil, nil, exit.Failf("reading manifests: %w", err)
 		}
 		if !info.IsDir() {
-			of, below := patches.of(a)
-			add(source{name: a, path: a, patches: below, patchOf: of})
+			add(source{name: a, path: a, patchOf: patches.of(a)})
 			continue
 		}
 		f, err := c.folder(a)
@@ -158,8 +156,7 @@ func (c *config) sources(args []string, stdin io.Reader) ([]source, []note, erro
 		left = append(left, f.left...)
 		for _, rel := range f.files {
 			path := filepath.Join(a, rel)
-			of, _ := patches.of(path)
-			add(source{name: path, path: path, found: true, root: f.root, rel: rel, patches: true, patchOf: of})
+			add(source{name: path, path: path, found: true, root: f.root, rel: rel, patchOf: patches.of(path)})
 		}
 	}
 	return out, left, nil

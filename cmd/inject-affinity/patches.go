@@ -41,26 +41,24 @@ var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustom
 const maxLevels = 32
 
 // of returns the kustomization on the way up from a file that lists it as a
-// patch, or ""; below says whether there is a kustomization at all.
-func (p patches) of(file string) (kustomization string, below bool) {
+// patch, or "".
+func (p patches) of(file string) string {
 	abs, err := filepath.Abs(file)
 	if err != nil {
-		return "", false
+		return ""
 	}
 	dir := filepath.Dir(abs)
 	for range maxLevels {
-		listed := p.in(dir)
-		if k := listed[abs]; k != "" {
-			return displayed(file, abs, k), true
+		if k := p.in(dir)[abs]; k != "" {
+			return displayed(file, abs, k)
 		}
-		below = below || listed != nil
 		up := filepath.Dir(dir)
 		if up == dir {
 			break
 		}
 		dir = up
 	}
-	return "", below
+	return ""
 }
 
 // displayed writes the path of a kustomization as the user wrote the file's.
@@ -74,7 +72,7 @@ func displayed(file, abs, kustomization string) string {
 	return kustomization
 }
 
-// in returns the patches that the kustomization in a folder lists, nil if it has none. One that
+// in returns the patches that the kustomization in a folder lists. One that
 // cannot be read lists none: kustomize would say so.
 func (p patches) in(dir string) map[string]string {
 	if known, ok := p[dir]; ok {

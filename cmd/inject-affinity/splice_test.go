@@ -177,7 +177,7 @@ func pinned(obj any, listVersion, listKind string) {
 	group, _, _ := strings.Cut(apiVersion, "/")
 	path := modelPaths[group+" "+kind]
 	spec, ok := at(obj, path...).(map[any]any)
-	if !ok || path == nil {
+	if !ok || path == nil || apiVersion == "apps/v1" && at(obj, "spec", "selector") == nil { // a patch
 		return
 	}
 	s := pod.Spec{NodeName: textOf(at(spec, "nodeName"))}

@@ -117,7 +117,7 @@ func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, s source
 			return nil, context.Cause(ctx)
 		}
 	}
-	read := &kubeyaml.Reader{Kinds: in.kinds, Named: !s.found, Patches: s.patches}
+	read := &kubeyaml.Reader{Kinds: in.kinds, Named: !s.found}
 	docs := make([]*kubeyaml.Document, len(chunks))
 	out := make([]findings, len(chunks))
 	for i, c := range chunks {

@@ -81,9 +81,6 @@ type Reader struct {
 	// Named says that the user named the file: one that does not look like a
 	// manifest has to be readable at least.
 	Named bool
-	// Patches says that the stream is a file beside kustomizations or in a folder,
-	// where a workload that is not whole is a patch.
-	Patches bool
 }
 
 // Read finds the workloads of a chunk. Errors carry the line, not the file.

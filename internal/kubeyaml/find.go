@@ -125,7 +125,7 @@ func (d *Document) partial(obj *node, apiVersion string, found []*Workload) stri
 	switch {
 	case directive != "":
 		return "it has the patch directive " + directive
-	case !d.reader.Patches || apiVersion != "apps/v1":
+	case apiVersion != "apps/v1":
 		return ""
 	}
 	if spec := child(obj, "spec"); child(spec, "selector") == nil {
