@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+
+	"github.com/polyarch/polyarch/internal/pod"
 )
 
 func benchmarkChunk() Chunk {
@@ -37,6 +39,34 @@ func BenchmarkYAML(b *testing.B) {
 	for b.Loop() {
 		if _, err := parseYAML(c); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkEdit is what a document costs that is edited, BenchmarkRead one that
+// is not: the difference is the edit, and reading it again to compare.
+func BenchmarkEdit(b *testing.B) { benchmarkDocument(b, true) }
+
+func BenchmarkRead(b *testing.B) { benchmarkDocument(b, false) }
+
+func benchmarkDocument(b *testing.B, edit bool) {
+	c := benchmarkChunk()
+	b.SetBytes(int64(len(c.Bytes)))
+	b.ReportAllocs()
+	terms := []pod.Term{{Expressions: []pod.Requirement{pod.In("kubernetes.io/os", "linux"), pod.In("kubernetes.io/arch", "amd64", "arm64")}}}
+	for b.Loop() {
+		d, err := (&Reader{}).Read(c)
+		if err != nil || len(d.Workloads) != 1 {
+			b.Fatal(err)
+		}
+		if !edit {
+			continue
+		}
+		if err := d.Workloads[0].Affinity(terms, nil, nil); err != nil {
+			b.Fatal(err)
+		}
+		if edits, err := d.Edits(); err != nil || len(edits) != 1 {
+			b.Fatal(err, edits)
 		}
 	}
 }

@@ -14,11 +14,13 @@ import (
 // memory and a hundredth of the allocations (BenchmarkScan and BenchmarkYAML),
 // and since yaml.v3 does not know where nodes end. Should another parser come
 // near that, scan can go: nothing depends on it.
-func scan(c Chunk) (roots []*node, ok bool) {
+func scan(c Chunk) (roots []*node, ok bool) { return new(scanner).scan(c) }
+
+func (s *scanner) scan(c Chunk) (roots []*node, ok bool) {
 	if !ordinary(c.Bytes) {
 		return nil, false
 	}
-	s := &scanner{src: string(c.Bytes), line: c.Line}
+	s.src, s.line = string(c.Bytes), c.Line
 	defer func() {
 		if r := recover(); r != nil {
 			if r != unsure {
@@ -57,6 +59,7 @@ func ordinary(b []byte) bool {
 	ascii := true
 	for i, x := range b {
 		switch {
+		case x-' ' < 0x7f-' ': // nearly all
 		case x >= 0x80:
 			ascii = false
 		case x < ' ' && x != '\n' && x != '\t' && (x != '\r' || i+1 == len(b) || b[i+1] != '\n') || x == 0x7f:

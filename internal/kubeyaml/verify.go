@@ -3,6 +3,7 @@ package kubeyaml
 import (
 	"bytes"
 	"slices"
+	"sync"
 
 	"github.com/polyarch/polyarch/internal/exit"
 )
@@ -40,13 +41,18 @@ func (d *Document) plan(n *node, c change) {
 // verify reads the edited document again: it must be the old one with the
 // planned changes, and nothing else.
 func (d *Document) verify() error {
-	var b bytes.Buffer
-	if err := d.chunk.Apply(&b, d.edits); err != nil {
+	size := len(d.chunk.Bytes)
+	for _, e := range d.edits {
+		size += len(e.Text)
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	if err := d.chunk.Apply(b, d.edits); err != nil {
 		return err
 	}
 	c := d.chunk
 	c.Bytes = b.Bytes()
-	roots, err := parse(c)
+	roots, done, err := reread(c)
+	defer done()
 	same := err == nil && len(roots) == len(d.roots)
 	for i := 0; same && i < len(roots); i++ {
 		same = d.became(d.roots[i], roots[i])
@@ -62,6 +68,37 @@ func (d *Document) verify() error {
 	}
 	return exit.Failf("%s is written in a way that cannot be edited", what).OnLine(line, 0).
 		Hint("write it in plain block style; yq -i . FILE does")
+}
+
+// scanners read edited documents, whose nodes nobody keeps.
+var scanners = sync.Pool{New: func() any {
+	return &scanner{nodes: slab[node]{keeps: true}, lists: slab[*node]{keeps: true}}
+}}
+
+const maxKept = 256 // blocks of a scanner that is used again
+
+// reread is parse; the nodes are gone once done was called.
+func reread(c Chunk) (roots []*node, done func(), err error) {
+	if _, json := startsJSON(c.Bytes); json {
+		roots, err = parse(c)
+		return roots, func() {}, err
+	}
+	s := scanners.Get().(*scanner)
+	done = func() {
+		if s.nodes.used > maxKept || s.lists.used > maxKept || cap(s.open) > maxKept*blockLen {
+			return
+		}
+		s.nodes.reset()
+		s.lists.reset()
+		clear(s.open[:cap(s.open)])
+		*s = scanner{nodes: s.nodes, lists: s.lists, open: s.open[:0]}
+		scanners.Put(s)
+	}
+	roots, ok := s.scan(c)
+	if !ok {
+		roots, err = parseYAML(c)
+	}
+	return roots, done, err
 }
 
 // became reports whether a node of the old document is now what was planned.
@@ -91,7 +128,10 @@ func (d *Document) became(old, now *node) bool {
 		}
 		return text && old.quote == now.quote && old.null == now.null
 	case sequence:
-		kids := slices.DeleteFunc(slices.Clone(old.kids), d.drops)
+		kids := old.kids
+		if slices.ContainsFunc(kids, d.drops) {
+			kids = slices.DeleteFunc(slices.Clone(kids), d.drops)
+		}
 		if len(now.kids) != len(kids)+len(items) {
 			return false
 		}
