@@ -267,7 +267,7 @@ func TestTheLawInAnyStyle(t *testing.T) {
 	judged, bad := 0, 0
 	for i := range before {
 		var found []visited
-		pods("", "", before[i], after[i], &found)
+		pods("", "", "", before[i], after[i], &found)
 		for _, v := range found {
 			judged++
 			if why := unlawful(v); why != "" {
