@@ -105,6 +105,9 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 		quiet = !inElsewhere(text)
 	}
 	if err := small(c); err != nil {
+		if quiet {
+			return d, nil
+		}
 		return nil, err
 	}
 	roots, err := parse(c)

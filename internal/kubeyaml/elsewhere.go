@@ -88,11 +88,19 @@ func mayName(text []byte) bool {
 
 // inElsewhere reports whether a text may hold an object of a kind in elsewhere.
 func inElsewhere(text []byte) bool {
-	return slices.ContainsFunc(elsewhereGroups, func(g []byte) bool { return bytes.Contains(text, g) })
+	if !slices.ContainsFunc(elsewhereGroups, func(g []byte) bool { return bytes.Contains(text, g) }) {
+		return false
+	}
+	for _, m := range custom.FindAllSubmatch(text, -1) { // the word is in labels as well
+		if slices.ContainsFunc(elsewhereGroups, func(g []byte) bool { return bytes.Equal(m[1], g) }) {
+			return true
+		}
+	}
+	return false
 }
 
 var (
-	custom     = regexp.MustCompile(`apiVersion["']?[ \t]*:[ \t]*["']?[a-z0-9-]+\.[a-z0-9.-]+/`)
+	custom     = regexp.MustCompile(`apiVersion["']?[ \t]*:[ \t]*["']?([a-z0-9-]+\.[a-z0-9.-]+/)`)
 	imageEntry = regexp.MustCompile(`(?:i|containerI|dockerI)mage(?:Name)?["']?[ \t]*:`)
 	imageLike  = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._-]*(?::[0-9]+)?(?:/[A-Za-z0-9._-]+)*(?:[:@][A-Za-z0-9._:-]+)?$`)
 )
