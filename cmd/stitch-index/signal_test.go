@@ -32,11 +32,10 @@ func TestSIGTERMAtEveryRequest(t *testing.T) {
 				}
 			}
 			var seen atomic.Int64
-			var cmd *exec.Cmd
-			signalled := make(chan time.Time, 1)
+			started, signalled := make(chan *os.Process, 1), make(chan time.Time, 1)
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if seen.Add(1) == int64(n) {
-					cmd.Process.Signal(syscall.SIGTERM)
+					(<-started).Signal(syscall.SIGTERM)
 					signalled <- time.Now()
 					time.Sleep(50 * time.Millisecond) // so that it arrives before the answer
 				}
@@ -44,12 +43,13 @@ func TestSIGTERMAtEveryRequest(t *testing.T) {
 			}))
 			host := strings.TrimPrefix(server.URL, "http://")
 			result := filepath.Join(t.TempDir(), "digest")
-			cmd = exec.Command(program, "--image", host+"/app", "--tag", tags, "--result", "image-digest="+result, host+"/app:amd64", host+"/app:arm64")
+			cmd := exec.Command(program, "--image", host+"/app", "--tag", tags, "--result", "image-digest="+result, host+"/app:amd64", host+"/app:arm64")
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
+			started <- cmd.Process
 			err := cmd.Wait()
 			server.Close()
 			moved := 0
