@@ -36,8 +36,10 @@ var layers = map[string][]string{
 	"internal/image":          {"internal/exit", "internal/platform", "internal/registry"},
 	"internal/index":          {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/program", "internal/program/rootfs", "internal/registry", "internal/text"},
 	// building
-	"internal/builder":   {"internal/exit", "internal/platform", "internal/text"},
-	"internal/artifacts": {"internal/exit", "internal/platform", "internal/text"},
+	"internal/builder":    {"internal/exit", "internal/platform", "internal/text"},
+	"internal/artifacts":  {"internal/exit", "internal/platform", "internal/text"},
+	"internal/dockerfile": {"internal/platform"},
+	"internal/bases":      {"internal/dockerfile", "internal/image", "internal/platform", "internal/registry"},
 	// manifests
 	"internal/pod":      {},
 	"internal/affinity": {"internal/exit", "internal/platform", "internal/pod"},
@@ -60,7 +62,10 @@ var weight = map[string][]string{
 	},
 	"cmd/stitch-index": {
 		"k8s.io/", "gopkg.in/yaml.v3", "github.com/google/go-containerregistry/pkg/v1/remote",
-		"github.com/google/go-containerregistry/pkg/v1/google", "github.com/aws/", "github.com/awslabs/", "github.com/Azure/", "github.com/moby/", "github.com/containerd/",
+		"github.com/google/go-containerregistry/pkg/v1/google", "github.com/aws/", "github.com/awslabs/", "github.com/Azure/",
+		// of BuildKit the Dockerfile's parser alone, with the errors that it links (1.6 MiB)
+		"github.com/moby/buildkit/client/", "github.com/moby/buildkit/frontend/dockerfile/instructions", "github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb",
+		"github.com/moby/buildkit/solver/", "github.com/moby/moby/", "github.com/moby/docker-image-spec/", "github.com/containerd/containerd/", "github.com/containerd/platforms",
 	},
 	"cmd/inject-affinity": {"k8s.io/", "github.com/google/go-containerregistry/pkg/v1/remote"},
 }

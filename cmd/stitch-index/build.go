@@ -56,6 +56,9 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkBases(ctx, env, tool, request); err != nil {
+		return nil, err
+	}
 	if c.dryRun {
 		for _, leg := range legs {
 			for _, s := range leg.Steps {

@@ -36,6 +36,7 @@ type building struct {
 	cacheFrom       flagset.Lines
 	cacheTo         flagset.Lines
 	platformTargets flagset.Words
+	bases           string
 
 	took map[string]time.Duration // by the reference of what was built
 }
@@ -57,6 +58,7 @@ func (b *building) flags(fs *flagset.Set) {
 	fs.Var(&b.secrets, "secret", "a secret for RUN --mount=type=secret, `id=NAME,src=PATH` or id=NAME,env=VARIABLE; builders without mounts, and commands, get VARIABLE or NAME_FILE, a path; can be repeated, or one per line")
 	fs.Var(&b.cacheFrom, "cache-from", "read this `CACHE`, in the builder's own syntax; {platform} stands for linux_arm64; can be repeated, or one per line")
 	fs.Var(&b.cacheTo, "cache-to", "write this `CACHE`; use {platform} to give each platform its own; can be repeated, or one per line")
+	fs.Choice(&b.bases, "check-bases", []string{basesFail, basesWarn, basesOff}, "before a Dockerfile is built, look up the images that it starts and copies from: fail if one of them lacks a platform, warn, or look up nothing; what cannot be looked up is a note")
 	fs.Var(&b.platformTargets, "platform-target", "the Bazel platform to build a platform with, `PLATFORM=LABEL`, for example linux/arm64=//platforms:arm64; can be repeated")
 	fs.Var(&b.args, "builder-arg", "pass this `ARGUMENT` to the builder; can be repeated, or one per line")
 }
@@ -86,6 +88,7 @@ func (b *building) check(env *command.Env) error {
 		{"builder", b.builder != auto}, {"jobs", b.jobs > 0}, {"keep-going", b.keepGoing}, {"no-stitch", b.noStitch},
 		{"dockerfile", b.dockerfile != ""}, {"target", b.target != ""}, {"build-arg", b.buildArgs != nil}, {"label", b.labels != nil}, {"secret", b.secrets != nil},
 		{"cache-from", b.cacheFrom != nil}, {"cache-to", b.cacheTo != nil}, {"platform-target", b.platformTargets != nil}, {"builder-arg", b.args != nil},
+		{"check-bases", b.bases != basesFail},
 	} {
 		if f.given {
 			return exit.Usagef("flag --%s is for builds, and --platform, which says what to build, is missing", f.name).

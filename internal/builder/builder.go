@@ -192,9 +192,10 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 		return nil, err
 	}
 	if b.Has(Dockerfile) && r.Dockerfile == "" {
-		if file := filepath.Join(r.Context, "Containerfile"); r.Host.Exists(file) {
+		switch file := r.FindDockerfile(); filepath.Base(file) {
+		case "Containerfile":
 			r.Dockerfile = file
-		} else if !r.Host.Exists(filepath.Join(r.Context, "Dockerfile")) {
+		case ".":
 			return nil, exit.Usagef("building with %s: there is no Dockerfile in %s", b.Name, r.Context).Hint("name it with --dockerfile")
 		}
 	}
@@ -226,6 +227,20 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 		legs = append(legs, leg)
 	}
 	return legs, nil
+}
+
+// FindDockerfile returns the path of the Dockerfile that is built, the one
+// that is named or the one in the context; empty if there is none.
+func (r Request) FindDockerfile() string {
+	if r.Dockerfile != "" {
+		return r.Dockerfile
+	}
+	for _, name := range []string{"Containerfile", "Dockerfile"} {
+		if file := filepath.Join(r.Context, name); r.Host.Exists(file) {
+			return file
+		}
+	}
+	return ""
 }
 
 // lacks returns an option that r names and b lacks, or "".
