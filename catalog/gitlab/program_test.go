@@ -51,9 +51,8 @@ func job(t *testing.T, dir string, env ...string) result {
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "POLYARCH_PROGRAM=detect-arch"}, env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
 	var code *exec.ExitError
-	if err != nil && !errors.As(err, &code) {
+	if err := cmd.Run(); err != nil && !errors.As(err, &code) {
 		t.Fatal(err)
 	}
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
