@@ -30,9 +30,7 @@ type Base struct {
 	Uses []Use
 }
 
-// Wanted returns the platforms that the image is wanted for.
-func (b Base) Wanted() platform.List { return platformsOf(b.Uses) }
-
+// platformsOf returns the platforms that an image is wanted for.
 func platformsOf(uses []Use) platform.List {
 	var ps []platform.Platform
 	for _, u := range uses {
