@@ -106,7 +106,7 @@ func pickWorkload(found []*kubeyaml.Workload, names []string, where string) (*ku
 	}
 	switch len(found) {
 	case 0:
-		return nil, exit.Failf("reading %s: there is no workload in it", where).Hint("--for takes what kubectl apply -f takes: a Pod, a Deployment, a Job and the like")
+		return nil, exit.Failf("reading %s: there is no workload in it", where).Hint("--for takes what kubectl apply -f takes: a Pod, a Deployment, a Job and the like; a workload of apps/v1 without spec.selector is taken for a patch")
 	case 1:
 		return found[0], nil
 	}
