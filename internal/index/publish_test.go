@@ -99,8 +99,11 @@ func TestTwoRunsOnTheSameTags(t *testing.T) {
 			defer network.Close()
 			network.Serve(sourceHost, 100*time.Millisecond, s.at)
 			var wg sync.WaitGroup
-			for i := range 2 {
-				wait := time.Duration(random.Int64N(int64(6 * time.Second)))
+			var waits [2]time.Duration // drawn before a request draws
+			for i := range waits {
+				waits[i] = time.Duration(random.Int64N(int64(6 * time.Second)))
+			}
+			for i, wait := range waits {
 				wg.Go(func() {
 					time.Sleep(wait)
 					_, errs[i] = index.Stitch(t.Context(), index.Job{
