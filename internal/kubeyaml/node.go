@@ -85,6 +85,15 @@ func (n *node) isMerge() bool {
 	return n.kind == scalar && n.value == "<<" && n.quote == 0 && n.alias == nil
 }
 
+// mergedFrom returns the mappings that the value of a merge key names: itself,
+// or those of a list.
+func (n *node) mergedFrom() []*node {
+	if r := n.resolve(); r.kind == sequence {
+		return r.kids
+	}
+	return []*node{n}
+}
+
 // get returns an entry, also one that a merge key brings in. Each mapping is
 // looked at once, however often merge keys name it.
 func (n *node) get(key string) (k, v *node) {
@@ -102,11 +111,7 @@ func (n *node) merged(key string, seen map[*node]bool) (k, v *node) {
 		if seen == nil {
 			seen = map[*node]bool{n: true}
 		}
-		from := []*node{n.kids[i]}
-		if r := n.kids[i].resolve(); r.kind == sequence {
-			from = r.kids
-		}
-		for _, f := range from {
+		for _, f := range n.kids[i].mergedFrom() {
 			f = f.resolve()
 			if seen[f] {
 				continue
@@ -134,11 +139,7 @@ func (n *node) ownAndMerged(seen map[*node]bool, each func(key *node)) {
 		if seen == nil {
 			seen = map[*node]bool{n: true}
 		}
-		from := []*node{n.kids[i]}
-		if r := n.kids[i].resolve(); r.kind == sequence {
-			from = r.kids
-		}
-		for _, f := range from {
+		for _, f := range n.kids[i].mergedFrom() {
 			if f = f.resolve(); !seen[f] {
 				seen[f] = true
 				f.ownAndMerged(seen, each)

@@ -93,12 +93,7 @@ func (c *jsonWriter) entries(n *node, seen map[string]bool, depth int) {
 		c.write(n.kids[i], depth+1)
 	}
 	for _, m := range merged {
-		m = m.resolve()
-		from := []*node{m}
-		if m.kind == sequence {
-			from = m.kids
-		}
-		for _, f := range from {
+		for _, f := range m.mergedFrom() {
 			if f = f.resolve(); f.kind == mapping {
 				c.entries(f, seen, depth+1)
 			}
