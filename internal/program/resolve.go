@@ -39,13 +39,10 @@ func (w *walk) resolve(name string, st state, how how) (rootfs.Found, result) {
 			return w.anywhere(name, "by a PATH that has "+dir)
 		}
 		f, err := w.view.Find(loader.Absolute(st.cwd, dir) + "/" + name)
-		var unclear *rootfs.Unclear
+		if r, unseen := w.unseen(err); unseen {
+			return rootfs.Found{}, r
+		}
 		switch {
-		case errors.Is(err, rootfs.ErrBelow):
-			w.below = true
-			return rootfs.Found{}, result{}
-		case errors.As(err, &unclear):
-			return rootfs.Found{}, doubt("%s", unclear.Why)
 		case err != nil || f.Kind != rootfs.Regular:
 			continue
 		case !f.Executable():
@@ -65,19 +62,30 @@ func (w *walk) resolve(name string, st state, how how) (rootfs.Found, result) {
 	return rootfs.Found{}, wrong("%s is not in the folders of PATH, %s", name, st.env["PATH"])
 }
 
+// unseen reports whether a look-up failed because of what was not read or
+// cannot be told, and what follows.
+func (w *walk) unseen(err error) (result, bool) {
+	var unclear *rootfs.Unclear
+	switch {
+	case errors.Is(err, rootfs.ErrBelow):
+		w.below = true
+		return result{}, true
+	case errors.As(err, &unclear):
+		return doubt("%s", unclear.Why), true
+	}
+	return result{}, false
+}
+
 // direct finds a program by its path.
 func (w *walk) direct(name string, st state) (rootfs.Found, result) {
 	if !strings.HasPrefix(name, "/") && st.noCwd != "" {
 		return rootfs.Found{}, doubt("%s is in a folder that is not known: %s", name, st.noCwd)
 	}
 	f, err := w.view.Find(loader.Absolute(st.cwd, name))
-	var unclear *rootfs.Unclear
+	if r, unseen := w.unseen(err); unseen {
+		return rootfs.Found{}, r
+	}
 	switch {
-	case errors.Is(err, rootfs.ErrBelow):
-		w.below = true
-		return rootfs.Found{}, result{}
-	case errors.As(err, &unclear):
-		return rootfs.Found{}, doubt("%s", unclear.Why)
 	case errors.Is(err, rootfs.ErrMissing):
 		return rootfs.Found{}, wrong("%s is not in the image", name)
 	case err != nil:
@@ -85,7 +93,7 @@ func (w *walk) direct(name string, st state) (rootfs.Found, result) {
 	case f.Kind == rootfs.Folder:
 		return rootfs.Found{}, wrong("%s is a folder", name)
 	case f.Kind != rootfs.Regular:
-		return rootfs.Found{}, wrong("%s is no regular file", name)
+		return rootfs.Found{}, wrong("%s is not a regular file", name)
 	case !f.Executable():
 		return rootfs.Found{}, wrong("/%s is not executable%s", f.Path, unreadable(f))
 	case !w.root && f.Mode&1 == 0:

@@ -168,7 +168,7 @@ func (s *shellRun) text(text, file string) result {
 		f, err = syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	}
 	if err != nil {
-		return doubt("%s is no shell that is understood here", where)
+		return doubt("%s is not a shell that is understood here", where)
 	}
 	r, _ := s.list(f.Stmts, true)
 	if s.failed {

@@ -190,7 +190,7 @@ func (g *glibcProcess) open(p string, by *loaded, name string) (f rootfs.Found, 
 	e, want := f.File.ELF, g.main.File.ELF
 	switch {
 	case f.Kind != rootfs.Regular:
-		return fatal("is no regular file")
+		return fatal("is not a regular file")
 	case f.File.Empty:
 		return fatal("is empty")
 	case e == nil:

@@ -114,7 +114,7 @@ func interpreter(v *rootfs.View, program rootfs.Found, env Env) (rootfs.Found, e
 	case err != nil:
 		return f, lookup(err, program, need)
 	case f.Kind != rootfs.Regular:
-		return f, wrong("it is no regular file")
+		return f, wrong("it is not a regular file")
 	case f.File.Kind != object.Binary || f.File.ELF == nil:
 		return f, wrong("%s is no ELF file", Name(v, f))
 	case f.File.Machine.Arch != program.File.Machine.Arch || f.File.ELF.Class != e.Class:

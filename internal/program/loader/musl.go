@@ -143,7 +143,7 @@ func (m *muslProcess) open(p, name string, by *loaded) error {
 	e := f.File.ELF
 	switch {
 	case f.Kind != rootfs.Regular:
-		return wrong("is no regular file")
+		return wrong("is not a regular file")
 	case f.File.Empty:
 		return wrong("is empty")
 	case e == nil:

@@ -64,7 +64,7 @@ func (r *Reader) Read(layer io.Reader) (*Layer, error) {
 			}
 			return l, nil
 		case n == 0 && errors.Is(err, tar.ErrHeader):
-			return nil, &Unreadable{"it is no tar file, compressed in a way that is known here"}
+			return nil, &Unreadable{"it is not a tar file in a known compression"}
 		case err != nil:
 			var known *Unreadable
 			if errors.As(err, &known) {
