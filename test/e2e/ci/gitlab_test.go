@@ -165,6 +165,8 @@ func TestGitLabTwoVariants(t *testing.T) {
         {command}`
 	}
 	files[".gitlab-ci.yml"] = "stages: [build, deploy]\ninclude:" + include("alpine") + include("debian") + `
+debian-detect-arch: # gitlab-ci-local has one folder for all jobs of a name, also when they are of two child pipelines at once
+  needs: [alpine-build]
 deploy:
   stage: deploy
   needs: [alpine-stitch-index, debian-stitch-index]
