@@ -6,6 +6,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/builder"
 	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/flagset"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/output"
@@ -22,6 +23,7 @@ type config struct {
 	metadata     string
 	output       string
 	append       bool
+	keep         bool
 	dryRun       bool
 	verify       string
 	level        string
@@ -49,6 +51,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Var(&c.repositories, "allow-repository", "accept sources from a file that are in these `REPOSITORIES`, not only in --image; can be repeated")
 	fs.String(&c.output, "output", "", "write the index and its images to an OCI layout on disk, `oci:PATH[:TAG]`, instead of to a registry")
 	fs.Bool(&c.append, "append", false, "keep the images of the first tag's current index, except those for the sources' platforms")
+	fs.Bool(&c.keep, "keep-platforms", false, "refuse, with exit code 3, an index that lacks a platform which one of the tags has now")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, but write nothing; with --platform, print the build commands without running them")
 	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image that cannot start on its platform: follow what it starts and what that loads, look at every program and library in it as well, or check nothing; off also trusts a declared platform without reading the config")
 	fs.Choice(&c.level, "microarchitecture", []string{string(index.MicroarchitectureWarn), string(index.MicroarchitectureRefuse), string(index.MicroarchitectureDeclare)}, "what to do with an image that needs a newer processor than its platform says, such as linux/amd64 that needs x86-64-v3: warn, refuse it, or declare it in the index as linux/amd64/v3")
@@ -139,6 +142,9 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 	}
 	if err := c.build.check(env); err != nil {
 		return err
+	}
+	if c.build.noStitch && c.keep {
+		return exit.Usagef("flag --keep-platforms is for the run that makes the index, and --no-stitch makes none")
 	}
 	sources, err := c.sources(env)
 	if err != nil {

@@ -70,6 +70,7 @@ func (c *config) job(env *command.Env, to destination, options index.Options, so
 		ChildTags:         c.childTags == "suffix",
 		Referrers:         c.referrers,
 		Append:            c.append,
+		KeepPlatforms:     c.keep,
 		Hold:              env.Hold,
 	}
 }

@@ -39,6 +39,8 @@ func (c *config) destination() (d destination, err error) {
 		return d, exit.Usagef("flag --output: %q is not an OCI layout", c.output).Hint("write oci:PATH or oci:PATH:TAG")
 	case c.append:
 		return d, exit.Usagef("flag --append works on a registry's index, and --output writes to a layout")
+	case c.keep:
+		return d, exit.Usagef("flag --keep-platforms looks at a registry's tags, and --output writes to a layout")
 	}
 	d.layout = name.Path
 	if c.image != "" {

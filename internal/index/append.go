@@ -18,25 +18,16 @@ type older struct {
 
 // older reads what --append appends to. Images of an index are not read: what
 // it says of them stands.
-func (r *reader) older(ctx context.Context, j Job) (*older, error) {
+func (r *reader) older(ctx context.Context, j Job, first *standing) (*older, error) {
 	ref := j.Target.Tag(j.Tags[0])
-	stored, ok, err := r.client.Lookup(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
+	if first == nil {
 		r.note("%s does not exist yet: there is nothing to append to", ref)
 		return &older{}, nil
 	}
-	in := inRepository(r.client, j.Target)
-	from := r.in(in, ref.String())
-	m, err := from.Top(stored)
-	if err != nil {
-		return nil, err
-	}
+	from, m := first.from, first.m
 	src := Source{Ref: ref.String()}
 	if m.MediaType.IsImage() {
-		f := &found{source: src, in: in, manifest: m}
+		f := &found{source: src, in: inRepository(r.client, j.Target), manifest: m}
 		if _, err := r.one(ctx, from, f); err != nil {
 			return nil, err
 		}

@@ -31,6 +31,8 @@ type Job struct {
 	ChildTags bool // each child gets the first tag with its platform as a suffix
 	Referrers bool // copy signatures and SBOMs with images that come from another repository
 	Append    bool // keep what the first tag names now, except the platforms of the sources
+	// KeepPlatforms refuses an index that lacks a platform which a tag has now.
+	KeepPlatforms bool
 
 	// Hold is called before the first tag moves; the tags are moved, or moved
 	// back, before the function it returns is called. It may be nil.
@@ -89,7 +91,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	notes := &notes{}
 	r := &reader{client: j.Client, verifier: newVerifier(j.Verify), budget: &image.Budget{}, transfer: t, meter: j.Meter, note: notes.add}
 
-	readings, old, err := r.read(ctx, j)
+	readings, before, old, err := r.read(ctx, j)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +101,9 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	}
 	children = old.merge(children)
 	if err := expected(children, j.Expect); err != nil {
+		return nil, err
+	}
+	if err := kept(before, children, j.Append); err != nil {
 		return nil, err
 	}
 	index, err := compute(children, old, j.Options)
@@ -113,6 +118,9 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 		changed, err := j.Microarchitecture.levels(children)
 		if err == nil && changed { // what it was is known only now that its layers have passed by
 			if err = distinct(children); err == nil {
+				err = kept(before, children, j.Append)
+			}
+			if err == nil {
 				index, err = compute(children, old, j.Options)
 			}
 		}
@@ -138,25 +146,28 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	return result, nil
 }
 
-// read reads the sources and, beside them, what is appended to.
-func (r *reader) read(ctx context.Context, j Job) ([]reading, *older, error) {
+// read reads the sources and, beside them, what the tags name now.
+func (r *reader) read(ctx context.Context, j Job) ([]reading, []*standing, *older, error) {
 	var readings []reading
+	var before []*standing
 	old := &older{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		readings, err = r.all(ctx, j.Sources)
 		return err
 	})
-	if j.Append {
+	if j.Append || j.KeepPlatforms {
 		g.Go(func() (err error) {
-			old, err = r.older(ctx, j)
+			if before, err = r.standing(ctx, j); err == nil && j.Append {
+				old, err = r.older(ctx, j, before[0])
+			}
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return readings, old, nil
+	return readings, before, old, nil
 }
 
 // announce settles where the index goes, and says what will be done where, so
