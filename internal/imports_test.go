@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/platform":   {"internal/text"},
 	"internal/retry":      {},
+	"internal/process":    {},
 	"internal/flagset":    {"internal/exit", "internal/text"},
 	"internal/imagetest":  {"internal/platform"}, // for tests alone
 	"internal/progress":   {"internal/text"},
@@ -36,7 +37,7 @@ var layers = map[string][]string{
 	"internal/image":          {"internal/exit", "internal/platform", "internal/registry"},
 	"internal/index":          {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/program", "internal/program/rootfs", "internal/registry", "internal/text"},
 	// building
-	"internal/builder":    {"internal/exit", "internal/platform", "internal/text"},
+	"internal/builder":    {"internal/exit", "internal/platform", "internal/process", "internal/text"},
 	"internal/artifacts":  {"internal/exit", "internal/platform", "internal/text"},
 	"internal/dockerfile": {"internal/platform"},
 	"internal/bases":      {"internal/dockerfile", "internal/image", "internal/platform", "internal/registry"},

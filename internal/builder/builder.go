@@ -8,6 +8,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/process"
 	"github.com/polyarch/polyarch/internal/text"
 )
 
@@ -131,6 +132,9 @@ type Step struct {
 	// the tool takes in no other way.
 	Hidden []string
 }
+
+// CommandLine returns the step as a shell takes it, without its secrets.
+func (s Step) CommandLine() string { return process.CommandLine(s.Argv, s.Hidden) }
 
 // A Pushed is what a tool reports of its work. The registry's own answer is
 // what counts; a report that differs from it means that another run pushed to

@@ -20,6 +20,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/process"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -317,11 +318,11 @@ func TestRecordedFailures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := &lines{}
+		out := &process.Lines{}
 		out.Write([]byte(text))
-		out.end()
+		out.End()
 		leg := Leg{Name: "linux/arm64", Platforms: list(t, "arm64"), Ref: "registry.example/app:v1_linux_arm64"}
-		err = b.explain(machine{}.host(), leg, &StepError{Step: Step{Argv: []string{parts[1]}}, Tail: out.tail, Err: exitStatus1})
+		err = b.explain(machine{}.host(), leg, &StepError{Step: Step{Argv: []string{parts[1]}}, Tail: out.Tail(), Err: exitStatus1})
 		w := want[parts[2]]
 		if !strings.HasPrefix(err.Error(), "building linux/arm64 with "+parts[1]+": "+w.cause+": exit status 1 (") || exit.CodeOf(err) != w.code || len(exit.HintsOf(err)) == 0 {
 			t.Errorf("%s: %v, code %d, hints %q", name, err, exit.CodeOf(err), exit.HintsOf(err))

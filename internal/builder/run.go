@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/process"
 )
 
 // A Watcher is told what happens. Its methods are called by several goroutines;
@@ -92,9 +93,9 @@ func (r Runner) leg(ctx context.Context, leg Leg) (Pushed, error) {
 	var tail []string
 	for _, s := range leg.Steps {
 		r.Watcher.Running(leg, s)
-		out := &lines{each: func(line string) { r.Watcher.Line(leg, line) }}
-		err := run(ctx, s, r.Environ, out)
-		tail = out.tail
+		out := &process.Lines{Each: func(line string) { r.Watcher.Line(leg, line) }}
+		err := process.Run(ctx, process.Command{Argv: s.Argv, Dir: s.Dir, Env: append(slices.Clone(r.Environ), s.Env...)}, out)
+		tail = out.Tail()
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return Pushed{}, fmt.Errorf("building %s with %s: %w", leg.Name, r.Builder.Name, cause)
@@ -121,50 +122,3 @@ type StepError struct {
 
 func (e *StepError) Error() string { return e.Err.Error() }
 func (e *StepError) Unwrap() error { return e.Err }
-
-// patience is how long a command may take to end after it was asked to. The
-// program itself has 0.9 s after a signal.
-const patience = 500 * time.Millisecond
-
-// run runs one command to its end. When ctx ends, the command and all that it
-// started are asked to end, and killed half a second later.
-func run(ctx context.Context, s Step, environ []string, out *lines) error {
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	c := exec.Command(s.Argv[0], s.Argv[1:]...)
-	c.Dir = s.Dir
-	c.Env = append(append([]string{}, environ...), s.Env...)
-	c.Stdout, c.Stderr = out, out
-	c.WaitDelay = time.Second // a daemon that the command left behind may hold its output open
-	runtime.LockOSThread()    // see ownGroup
-	defer runtime.UnlockOSThread()
-	ownGroup(c)
-	if err := c.Start(); err != nil {
-		return err
-	}
-	ended := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-ended:
-			return
-		case <-ctx.Done():
-		}
-		terminate(c)
-		select {
-		case <-ended: // its children may still be there
-		case <-time.After(patience):
-		}
-		kill(c)
-	}()
-	err := c.Wait()
-	close(ended)
-	<-watched
-	out.end()
-	if errors.Is(err, exec.ErrWaitDelay) {
-		return nil
-	}
-	return err
-}

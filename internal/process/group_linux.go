@@ -1,4 +1,4 @@
-package builder
+package process
 
 import (
 	"os/exec"
@@ -8,7 +8,7 @@ import (
 // ownGroup puts a command and all that it starts into one process group, so
 // that they can be ended together. The kernel ends the command when the thread
 // that started it is gone, as after SIGKILL to this program (prctl(2),
-// PR_SET_PDEATHSIG): run holds its thread until the command has ended.
+// PR_SET_PDEATHSIG): Run holds its thread until the command has ended.
 func ownGroup(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

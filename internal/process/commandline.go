@@ -1,4 +1,4 @@
-package builder
+package process
 
 import (
 	"regexp"
@@ -27,29 +27,48 @@ const namesSecret = `(?:[a-z0-9_.-]*(?:token|secret|passw|passphrase|credential|
 
 const hidden = "***"
 
-// CommandLine returns a step as a shell takes it. The values of arguments whose
-// names suggest a secret, credentials in URLs and headers, and what s.Hidden
-// lists are left out: a log has more readers than a build argument.
-func (s Step) CommandLine() string {
-	words := make([]string, len(s.Argv))
-	for i, w := range s.Argv {
-		if i > 0 && secretFlag.MatchString(s.Argv[i-1]) && !strings.HasPrefix(w, "-") {
+// CommandLine returns a command as a shell takes it. The values of arguments
+// whose names suggest a secret, credentials in URLs and headers, and the values
+// of the words that secret lists, are left out: a log has more readers than a
+// command line.
+func CommandLine(argv, secret []string) string {
+	words := make([]string, len(argv))
+	for i, w := range argv {
+		if i > 0 && secretFlag.MatchString(argv[i-1]) && !strings.HasPrefix(w, "-") {
 			words[i] = quote(hidden)
 			continue
 		}
-		if slices.Contains(s.Hidden, w) {
+		if slices.Contains(secret, w) {
 			name, _, _ := strings.Cut(w, "=")
 			w = name + "=" + hidden
 		}
-		if _, value, _ := strings.Cut(w, "="); value != "true" && value != "false" {
-			w = secretName.ReplaceAllString(w, "${1}"+hidden)
-		}
-		w = secretField.ReplaceAllString(w, "${1}"+hidden)
-		w = secretInURL.ReplaceAllString(w, "${1}"+hidden+"@")
-		w = secretInHeader.ReplaceAllString(w, "${1}"+hidden)
-		words[i] = quote(w)
+		words[i] = quote(redact(w))
 	}
 	return strings.Join(words, " ")
+}
+
+// Redact leaves out of the text of a shell command what CommandLine leaves out
+// of an argument, as far as blanks tell its words apart.
+func Redact(script string) string {
+	words := strings.Split(script, " ")
+	for i, w := range words {
+		if i > 0 && secretFlag.MatchString(words[i-1]) && !strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "$") && !strings.HasPrefix(w, `"$`) {
+			words[i] = hidden
+			continue
+		}
+		words[i] = redact(w)
+	}
+	return secretInHeader.ReplaceAllString(strings.Join(words, " "), "${1}"+hidden)
+}
+
+// redact leaves the secrets of one word out.
+func redact(w string) string {
+	if _, value, _ := strings.Cut(w, "="); value != "true" && value != "false" {
+		w = secretName.ReplaceAllString(w, "${1}"+hidden)
+	}
+	w = secretField.ReplaceAllString(w, "${1}"+hidden)
+	w = secretInURL.ReplaceAllString(w, "${1}"+hidden+"@")
+	return secretInHeader.ReplaceAllString(w, "${1}"+hidden)
 }
 
 func quote(w string) string {

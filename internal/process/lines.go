@@ -1,26 +1,32 @@
-package builder
+package process
 
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"sync"
 )
 
 const (
-	tailLines = 200     // of a step's output that are kept, to explain a failure and to read reports
+	// TailLines is how many lines of a command's output are kept, to explain a
+	// failure and to read reports.
+	TailLines = 200
 	lineBytes = 4 << 10 // a longer line is cut into pieces
 )
 
-// lines hands a stream over line by line and keeps the last ones. A carriage
-// return ends a line as well: tools redraw progress with it.
-type lines struct {
+// Lines is a writer that hands a stream over line by line and keeps the last
+// ones. A carriage return ends a line as well: tools redraw progress with it.
+// Colours are left out, and lines without anything else.
+type Lines struct {
+	Each func(string) // is told each line; may be nil
+
 	mu   sync.Mutex
-	each func(string)
 	rest []byte
 	tail []string
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+// Write takes a part of the stream, whatever it ends with.
+func (l *Lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rest = append(l.rest, p...)
@@ -38,8 +44,15 @@ func (l *lines) Write(p []byte) (int, error) {
 	}
 }
 
-// end hands over what came after the last line break.
-func (l *lines) end() {
+// Tail returns the last lines, TailLines at most.
+func (l *Lines) Tail() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.tail)
+}
+
+// End hands over what came after the last line break.
+func (l *Lines) End() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.rest) > 0 {
@@ -52,16 +65,16 @@ func (l *lines) end() {
 // (ECMA-48, section 5.4). It means nothing in a log.
 var styling = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]`)
 
-func (l *lines) add(s string) {
+func (l *Lines) add(s string) {
 	s = styling.ReplaceAllString(s, "")
 	if s == "" {
 		return
 	}
-	if len(l.tail) == tailLines {
+	if len(l.tail) == TailLines {
 		l.tail = append(l.tail[:0], l.tail[1:]...)
 	}
 	l.tail = append(l.tail, s)
-	if l.each != nil {
-		l.each(s)
+	if l.Each != nil {
+		l.Each(s)
 	}
 }
