@@ -8,6 +8,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/cluster"
 	"github.com/polyarch/polyarch/internal/command"
+	"github.com/polyarch/polyarch/internal/pod"
 	"github.com/polyarch/polyarch/internal/text"
 )
 
@@ -19,6 +20,7 @@ func (c *config) describe(log *command.Log, s *cluster.Survey) {
 		if c.report != "" && o.Allocatable != (cluster.Resources{}) {
 			part += " (" + o.Allocatable.String() + ")"
 		}
+		part += levels(o)
 		parts = append(parts, part)
 	}
 	switch {
@@ -53,6 +55,21 @@ func (c *config) describe(log *command.Log, s *cluster.Survey) {
 	for _, g := range s.Notes {
 		log.Infof("%s: counted: %s", s.Cluster, group(g))
 	}
+}
+
+// levels says how many nodes have which level of x86-64, the highest first:
+// " (x86-64-v4 on 1, x86-64-v3 on 2)".
+func levels(o cluster.Offer) string {
+	var words []string
+	for level := pod.MaxLevel; level > 1; level-- { // all have the first
+		if n := o.Levels[fmt.Sprintf("v%d", level)]; n > 0 {
+			words = append(words, fmt.Sprintf("x86-64-v%d on %d", level, n))
+		}
+	}
+	if words == nil {
+		return ""
+	}
+	return " (" + strings.Join(words, ", ") + ")"
 }
 
 // dropouts returns a line for each platform of the cluster that does not take

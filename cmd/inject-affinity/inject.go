@@ -40,7 +40,7 @@ func (c *config) injector(ctx context.Context, log *command.Log, stdin io.Reader
 	}
 	in := &injector{
 		images:  images,
-		options: affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster},
+		options: affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster, Levels: c.labels == nfd},
 		skip:    c.onUnknown == "skip",
 	}
 	if !c.offline {

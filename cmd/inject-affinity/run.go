@@ -24,6 +24,7 @@ type config struct {
 	timeout   time.Duration
 
 	terms   string
+	labels  string
 	cluster platform.List
 	taints  flagset.Words
 
@@ -39,6 +40,9 @@ type config struct {
 	reportFile                    string
 }
 
+// nfd is Node Feature Discovery.
+const nfd = "nfd"
+
 func (c *config) flags(fs *flagset.Set) {
 	fs.Group("Images")
 	fs.Var(&c.artifacts, "artifacts", "read the images that were built, and their platforms, from `FILE`, as written by stitch-index --artifacts-file or Skaffold; can be repeated")
@@ -50,6 +54,7 @@ func (c *config) flags(fs *flagset.Set) {
 
 	fs.Group("Nodes")
 	fs.Choice(&c.terms, "terms", []string{"per-os", "per-platform"}, "write one node selector term per operating system, or one per platform as Skaffold does")
+	fs.Choice(&c.labels, "feature-labels", []string{"none", nfd}, "the labels that tell which processors nodes have; with nfd, those of Node Feature Discovery v0.19 and later, an image for linux/amd64/v3 runs only on nodes with x86-64-v3")
 	fs.Var(&c.cluster, "cluster-platforms", "the `PLATFORMS` of the cluster's nodes, as detect-arch prints them; a workload that none of them can run is an error")
 	fs.Var(&c.taints, "taints", "add missing tolerations for these `TAINTS`, KEY=VALUE:EFFECT, as printed in detect-arch's result taints")
 	fs.Var(&c.prefer, "prefer", "prefer nodes of a platform among those that can run a Pod, `PLATFORM=WEIGHT`, for example linux/arm64=80; weights are 1 to 100; can be repeated")

@@ -30,6 +30,7 @@ type Options struct {
 	PerPlatform bool          // a term for each platform instead of one for each OS
 	Cluster     platform.List // what the nodes have, if known: one of them must be able to run the Pod
 	Prefer      []Preference  // platforms to prefer among those that the images have
+	Levels      bool          // the nodes have Node Feature Discovery's labels: ask for the x86-64 level that the images need
 }
 
 // A Change is what to add to a Spec's required node affinity.
@@ -44,20 +45,27 @@ type Change struct {
 	Preferred []pod.Preference
 }
 
-// A group is a term's share of the platforms: one OS with its architectures.
+// A group is a term's share of the platforms: one OS with its architectures, or
+// one architecture of which a level is needed.
 type group struct {
 	os     string
 	arches []string
+	level  int // 0: any
 }
 
-func groups(l platform.List, o Options) []group {
+func groups(l platform.List, images []Image, o Options) []group {
+	var need map[platform.Platform]int
+	if o.Levels {
+		need = levels(images)
+	}
 	var gs []group
 	for _, p := range l.Nodes() { // sorted by OS, then architecture
-		if n := len(gs); n > 0 && gs[n-1].os == p.OS && !o.PerPlatform {
-			gs[n-1].arches = append(gs[n-1].arches, p.Arch)
+		n := slices.IndexFunc(gs, func(g group) bool { return g.os == p.OS && g.level == 0 })
+		if n < 0 || need[p] > 0 || o.PerPlatform {
+			gs = append(gs, group{p.OS, []string{p.Arch}, need[p]})
 			continue
 		}
-		gs = append(gs, group{p.OS, []string{p.Arch}})
+		gs[n].arches = append(gs[n].arches, p.Arch)
 	}
 	return gs
 }
@@ -74,7 +82,7 @@ func Plan(s pod.Spec, images []Image, o Options) (Change, error) {
 	if err := reachable(s, images, common, o.Cluster); err != nil {
 		return Change{}, err
 	}
-	gs := groups(common, o)
+	gs := groups(common, images, o)
 	preferred := prefer(s.Preferred, common, o.Prefer)
 	if !s.Required {
 		forms, err := complete(pod.Term{}, s.NodeSelector, common, gs)
@@ -113,16 +121,19 @@ func Plan(s pod.Spec, images []Image, o Options) (Change, error) {
 func complete(t pod.Term, selector []pod.Requirement, common platform.List, gs []group) ([][]pod.Requirement, error) {
 	all := slices.Concat(selector, t.Expressions)
 	os, arch := about(all, LabelOS, betaOS), about(all, LabelArch, betaArch)
+	possible := func(g group) bool { return os.allows(g.os) && slices.ContainsFunc(g.arches, arch.allows) }
 	if implied(os, arch, common) {
 		if !slices.ContainsFunc(common.Nodes(), func(p platform.Platform) bool { return os.allows(p.OS) && arch.allows(p.Arch) }) {
 			return nil, contradicting(os, arch, common)
 		}
-		return nil, nil
+		if !slices.ContainsFunc(gs, func(g group) bool { return possible(g) && g.wanting(all) != nil }) {
+			return nil, nil
+		}
 	}
 	var forms [][]pod.Requirement
 	for _, g := range gs {
-		if os.allows(g.os) && slices.ContainsFunc(g.arches, arch.allows) {
-			forms = append(forms, lacking(os, arch, g))
+		if possible(g) {
+			forms = append(forms, append(lacking(os, arch, g), g.wanting(all)...))
 		}
 	}
 	if forms == nil {

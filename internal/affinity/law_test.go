@@ -21,6 +21,7 @@ import (
 type node struct {
 	*corev1.Node
 	platform platform.Platform
+	level    int // of x86-64, by the labels
 }
 
 // nodes returns a node for each combination of what matters.
@@ -50,6 +51,17 @@ func nodes() []node {
 							n.Spec.Taints = []corev1.Taint{{Key: "dedicated", Effect: "NoExecute"}}
 						}
 						all = append(all, n)
+						if os != "linux" || arch != "amd64" || taint != "" {
+							continue
+						}
+						for level := 1; level <= pod.MaxLevel; level++ {
+							m := n
+							m.Node, m.level = n.DeepCopy(), level
+							for l := 1; l <= level; l++ {
+								m.Labels[pod.LevelLabel(l)] = "true"
+							}
+							all = append(all, m)
+						}
 					}
 				}
 			}
@@ -152,6 +164,8 @@ func (d dice) value(key string) string {
 	switch key {
 	case LabelOS, betaOS:
 		return pick(d, "linux", "linux", "windows", "plan9")
+	case pod.LevelLabel(2), pod.LevelLabel(3):
+		return pick(d, "true", "true", "false")
 	case LabelArch, betaArch:
 		return pick(d, "amd64", "arm64", "arm", "s390x", "386", "sparc64")
 	}
@@ -159,7 +173,7 @@ func (d dice) value(key string) string {
 }
 
 func (d dice) requirement() pod.Requirement {
-	r := pod.Requirement{Key: pick(d, LabelOS, LabelArch, LabelArch, betaOS, betaArch, "zone"), Operator: pick(d, "In", "In", "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")}
+	r := pod.Requirement{Key: pick(d, LabelOS, LabelArch, LabelArch, betaOS, betaArch, "zone", pod.LevelLabel(2), pod.LevelLabel(3)), Operator: pick(d, "In", "In", "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")}
 	switch r.Operator {
 	case "In", "NotIn":
 		r.Values = append(some(d, 2, func() string { return d.value(r.Key) }), d.value(r.Key))
@@ -172,7 +186,7 @@ func (d dice) requirement() pod.Requirement {
 func (d dice) spec() pod.Spec {
 	s := pod.Spec{Required: d.IntN(3) > 0}
 	s.NodeSelector = some(d, 1, func() pod.Requirement {
-		key := pick(d, LabelOS, LabelArch, betaArch, "zone")
+		key := pick(d, LabelOS, LabelArch, betaArch, "zone", pod.LevelLabel(3))
 		return pod.In(key, d.value(key))
 	})
 	if s.Required {
@@ -189,7 +203,7 @@ func (d dice) spec() pod.Spec {
 }
 
 func (d dice) images() []Image {
-	all := []string{"linux/amd64", "linux/arm64", "linux/arm/v6", "linux/arm/v7", "linux/s390x", "linux/386", "windows/amd64", "windows/arm64"}
+	all := []string{"linux/amd64", "linux/amd64/v2", "linux/amd64/v3", "linux/amd64/v4", "linux/arm64", "linux/arm/v6", "linux/arm/v7", "linux/s390x", "linux/386", "windows/amd64", "windows/arm64"}
 	return append(some(d, 2, func() Image { return d.image(all) }), d.image(all))
 }
 
@@ -212,8 +226,15 @@ func TestTheLaw(t *testing.T) {
 	refused := 0
 	for seed := range uint64(pods) {
 		d := dice{rand.New(rand.NewPCG(seed, 0))}
-		before, images, o := d.spec(), d.images(), Options{PerPlatform: d.IntN(2) > 0}
+		before, images, o := d.spec(), d.images(), Options{PerPlatform: d.IntN(2) > 0, Levels: d.IntN(2) > 0}
 		common, _, errCommon := Common(images)
+		need := 0
+		if o.Levels {
+			need = levels(images)[platform.Platform{OS: "linux", Arch: "amd64"}]
+		}
+		can := func(n node) bool {
+			return common.Contains(n.platform) && (n.platform.OS != "linux" || n.platform.Arch != "amd64" || n.level >= need)
+		}
 		change, err := Plan(before, images, o)
 		if err != nil {
 			refused++
@@ -222,7 +243,7 @@ func TestTheLaw(t *testing.T) {
 			}
 			was := judgeOf(before)
 			for _, n := range all {
-				if errCommon == nil && common.Contains(n.platform) && was.allows(n.Node) {
+				if errCommon == nil && can(n) && was.allows(n.Node) {
 					t.Fatalf("seed %d: %v, but node %s with %v can run %v", seed, err, n.Name, n.Labels, before)
 				}
 			}
@@ -234,7 +255,7 @@ func TestTheLaw(t *testing.T) {
 		after := apply(tolerant, change)
 		was, is := judgeOf(tolerant), judgeOf(after)
 		for _, n := range all {
-			if want := common.Contains(n.platform) && was.allows(n.Node); is.allows(n.Node) != want {
+			if want := can(n) && was.allows(n.Node); is.allows(n.Node) != want {
 				t.Fatalf("seed %d: node %s with %v allowed: %t, want %t\nplatforms %s\nbefore %+v\nafter  %+v", seed, n.Name, n.Labels, !want, want, common, before, after)
 			}
 		}

@@ -30,6 +30,7 @@ type verdict struct {
 	notes       []string    // what is odd about a node that does
 	taints      []pod.Taint // on the platform, which the workload has to tolerate
 	allocatable Resources
+	levels      []string // of x86-64, which the labels say
 }
 
 // selects reports whether the node is among those that are asked about.
@@ -40,7 +41,7 @@ func (f *Filter) selects(n *Node) bool {
 // judge returns the verdict on a node.
 func (f *Filter) judge(n *Node) verdict {
 	p, labelled, err := n.platform()
-	v := verdict{platform: p, allocatable: resourcesOf(n.Allocatable)}
+	v := verdict{platform: p, allocatable: resourcesOf(n.Allocatable), levels: n.levels()}
 	switch {
 	case err != nil:
 		v.leftOut = "without an architecture in labels and status"

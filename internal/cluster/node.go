@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/polyarch/polyarch/internal/platform"
@@ -87,6 +88,16 @@ func (n *Node) platform() (p platform.Platform, labelled bool, err error) {
 	}
 	p, err = platform.FromConfig(os, arch, "")
 	return p.Node(), labelled, err
+}
+
+// levels returns the x86-64 levels that the node has by its labels.
+func (n *Node) levels() (levels []string) {
+	for level := 1; level <= pod.MaxLevel; level++ {
+		if n.Labels[pod.LevelLabel(level)] == "true" {
+			levels = append(levels, fmt.Sprintf("v%d", level))
+		}
+	}
+	return levels
 }
 
 // contradicted reports whether the kubelet reports another platform than the

@@ -30,6 +30,10 @@ type Offer struct {
 
 	// Allocatable is what the nodes have for pods, if all were read whole.
 	Allocatable Resources `json:"allocatable,omitzero"`
+
+	// Levels is how many nodes have at least each x86-64 level, "v1" to "v4", by
+	// Node Feature Discovery's labels, if all were read whole.
+	Levels map[string]int `json:"levels,omitempty"`
 }
 
 // A Group is nodes, or pools of nodes, to which the same reason applies.
@@ -110,6 +114,17 @@ func (t *tally) count(name string, v verdict, nodes, pools int) {
 	o.Pools += pools
 	o.tolerate(v.taints)
 	o.Allocatable.add(v.allocatable)
+	o.level(v.levels, nodes)
+}
+
+// level counts nodes that have these levels.
+func (o *Offer) level(levels []string, nodes int) {
+	for _, l := range levels {
+		if o.Levels == nil {
+			o.Levels = map[string]int{}
+		}
+		o.Levels[l] += nodes
+	}
 }
 
 func (g *Group) count(nodes, pools int) {
@@ -156,6 +171,9 @@ func (t *tally) merge(u *tally) {
 		mine.Pools += o.Pools
 		mine.tolerate(o.Taints)
 		mine.Allocatable.add(o.Allocatable)
+		for l, n := range o.Levels {
+			mine.level([]string{l}, n)
+		}
 	}
 	for k, g := range u.leftOut {
 		group(t.leftOut, k[0], k[1], g.Example).count(g.Nodes, g.Pools)
@@ -199,7 +217,7 @@ func (t *tally) survey(cluster string) *Survey {
 	}
 	for _, o := range t.offers {
 		if t.partial {
-			o.Allocatable = Resources{}
+			o.Allocatable, o.Levels = Resources{}, nil
 		}
 		slices.SortFunc(o.Taints, func(a, b pod.Taint) int { return cmp.Compare(a.String(), b.String()) })
 		s.Offers = append(s.Offers, *o)
