@@ -11,6 +11,7 @@ import (
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/text"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // document is what --json prints.
@@ -39,7 +40,7 @@ type child struct {
 	Verified  bool              `json:"verified"`                    // it will start: that was proved
 	Verdict   string            `json:"verdict,omitempty"`           // "starts", "wrong" or "not verified"
 	Level     *level            `json:"microarchitecture,omitempty"` // nil: any processor of the architecture, or it is not known
-	Programs  []index.Program   `json:"programs,omitempty"`
+	Programs  []verify.Program  `json:"programs,omitempty"`
 	Blobs     index.Transfer    `json:"blobs"`
 
 	Attestations []v1.Hash `json:"attestations,omitempty"`

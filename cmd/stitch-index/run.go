@@ -11,6 +11,7 @@ import (
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/output"
 	"github.com/polyarch/polyarch/internal/platform"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // config is what the flags say.
@@ -53,7 +54,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Bool(&c.append, "append", false, "keep the images of the first tag's current index, except those for the sources' platforms")
 	fs.Bool(&c.keep, "keep-platforms", false, "refuse, with exit code 3, an index that lacks a platform which one of the tags has now")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, but write nothing; with --platform, print the build commands without running them")
-	fs.Choice(&c.verify, "verify-binaries", []string{string(index.VerifyEntrypoint), string(index.VerifyAll), string(index.VerifyOff)}, "refuse an image that cannot start on its platform: follow what it starts and what that loads, look at every program and library in it as well, or check nothing; off also trusts a declared platform without reading the config")
+	fs.Choice(&c.verify, "verify-binaries", []string{string(verify.Entrypoint), string(verify.All), string(verify.Off)}, "refuse an image that cannot start on its platform: follow what it starts and what that loads, look at every program and library in it as well, or check nothing; off also trusts a declared platform without reading the config")
 	fs.Choice(&c.level, "microarchitecture", []string{string(index.MicroarchitectureWarn), string(index.MicroarchitectureRefuse), string(index.MicroarchitectureDeclare)}, "what to do with an image that needs a newer processor than its platform says, such as linux/amd64 that needs x86-64-v3: warn, refuse it, or declare it in the index as linux/amd64/v3")
 	fs.Choice(&c.format, "format", []string{"auto", "oci", "docker"}, "the media type of the index; auto writes a Docker manifest list if all images are Docker's, else an OCI index")
 	fs.Choice(&c.childTags, "child-tags", []string{"none", "suffix"}, "also tag the image of each platform: v1_linux_arm64")

@@ -8,6 +8,7 @@ import (
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
 	"github.com/polyarch/polyarch/internal/text"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // stitch makes an index of sources that are pushed already, and writes the
@@ -62,7 +63,7 @@ func (c *config) job(env *command.Env, to destination, options index.Options, so
 		Layout:  to.layout,
 		Tags:    to.tags,
 		Expect:  c.build.platforms,
-		Verify:  index.Verify(c.verify),
+		Verify:  verify.Mode(c.verify),
 		DryRun:  c.dryRun,
 
 		Microarchitecture: index.Microarchitecture(c.level),

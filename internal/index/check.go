@@ -12,6 +12,7 @@ import (
 	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // An Image is what becomes one child of the index.
@@ -21,7 +22,7 @@ type Image struct {
 	Platform     platform.Platform
 	Descriptor   v1.Descriptor // as it stands in the index
 	Attestations []Attestation
-	Verification *Verification // nil if it was not verified
+	Verification *verify.Verification // nil if it was not verified
 	Transfer     Transfer
 }
 

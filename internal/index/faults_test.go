@@ -15,6 +15,7 @@ import (
 	"github.com/polyarch/polyarch/internal/imagetest"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // A scenario is one way to stitch, of which every request is made to fail.
@@ -72,7 +73,7 @@ func (s *scenario) run(ctx context.Context, t *testing.T) (*index.Result, error)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	return index.Stitch(ctx, index.Job{
-		Client: client(network), Sources: sources(sourceHost, 2, false), Verify: index.VerifyEntrypoint,
+		Client: client(network), Sources: sources(sourceHost, 2, false), Verify: verify.Entrypoint,
 		Target: registry.Repository{Host: s.to, Path: s.repo}, Tags: s.tags,
 	})
 }
@@ -295,7 +296,7 @@ func TestASourceThatAppearsLate(t *testing.T) {
 			cl := registry.New(registry.Options{Insecure: []string{sourceHost}, Transport: network.Transport(), Wait: c.wait})
 			started := time.Now()
 			_, err := index.Stitch(t.Context(), index.Job{
-				Client: cl, Sources: sources(sourceHost, 2, false), Verify: index.VerifyOff,
+				Client: cl, Sources: sources(sourceHost, 2, false), Verify: verify.Off,
 				Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: tags(1),
 			})
 			if (err == nil) != c.ok || err != nil && !registry.NotFound(err) {

@@ -16,6 +16,7 @@ import (
 	"github.com/polyarch/polyarch/internal/imagetest"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // put has a registry answer with a body for what is at a path of app, until
@@ -89,7 +90,7 @@ func TestKeepPlatformsTakesNoRoundTrip(t *testing.T) {
 						started := time.Now()
 						_, err := index.Stitch(t.Context(), index.Job{
 							Client:  registry.New(registry.Options{Insecure: []string{sourceHost}, Transport: network.Transport()}),
-							Sources: sources(sourceHost, n, c.declared), Verify: index.VerifyOff,
+							Sources: sources(sourceHost, n, c.declared), Verify: verify.Off,
 							Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: tags(nt), KeepPlatforms: true, Append: c.append,
 						})
 						if err != nil {
@@ -147,7 +148,7 @@ func TestKeptPlatforms(t *testing.T) {
 				from = append(from, index.Source{Ref: ref})
 			}
 			_, err := index.Stitch(t.Context(), index.Job{
-				Client: registry.New(registry.Options{}), Sources: from, Verify: index.VerifyOff, KeepPlatforms: true,
+				Client: registry.New(registry.Options{}), Sources: from, Verify: verify.Off, KeepPlatforms: true,
 				Target: registry.Repository{Host: host, Path: "app"}, Tags: []string{"v1"},
 			})
 			switch {
@@ -172,7 +173,7 @@ func TestKeepPlatformsOfWhatCannotBeRead(t *testing.T) {
 	for tag, body := range map[string]string{"chart": `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","size":14,"digest":"` + digest + `"},"layers":[]}`, "odd": "{}"} {
 		put(g, "manifests/"+tag, "application/vnd.oci.image.manifest.v1+json", body)
 		_, err := index.Stitch(t.Context(), index.Job{
-			Client: registry.New(registry.Options{}), Sources: sources(host, 1, false), Verify: index.VerifyOff, KeepPlatforms: true, DryRun: true,
+			Client: registry.New(registry.Options{}), Sources: sources(host, 1, false), Verify: verify.Off, KeepPlatforms: true, DryRun: true,
 			Target: registry.Repository{Host: host, Path: "app"}, Tags: []string{tag},
 		})
 		if tag == "chart" && err != nil || tag == "odd" && (err == nil || !strings.Contains(err.Error(), "reading "+host+"/app:odd")) {

@@ -24,10 +24,10 @@ const (
 func (m Microarchitecture) levels(children []*child) (changed bool, err error) {
 	for _, c := range children {
 		v := c.Verification
-		if v == nil || v.leveled || !v.Level.Exceeds(c.Platform) {
+		if v == nil || v.Leveled || !v.Level.Exceeds(c.Platform) {
 			continue
 		}
-		v.leveled = true
+		v.Leveled = true
 		said := fmt.Sprintf("%s needs %s/%s by its %s, and the image says that it is for %s", v.Level.Path, c.Platform.Arch, v.Level.Variant, v.Level.From, c.Platform)
 		switch m {
 		case MicroarchitectureRefuse:

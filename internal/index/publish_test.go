@@ -15,6 +15,7 @@ import (
 	"github.com/polyarch/polyarch/internal/imagetest"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // tagPut reports whether a request moves a tag.
@@ -107,7 +108,7 @@ func TestTwoRunsOnTheSameTags(t *testing.T) {
 				wg.Go(func() {
 					time.Sleep(wait)
 					_, errs[i] = index.Stitch(t.Context(), index.Job{
-						Client: client(network), Sources: sources(sourceHost, 1+i, false), Verify: index.VerifyOff,
+						Client: client(network), Sources: sources(sourceHost, 1+i, false), Verify: verify.Off,
 						Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: s.tags,
 					})
 				})

@@ -11,6 +11,7 @@ import (
 	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // A reading is what a source turned out to be.
@@ -29,16 +30,16 @@ type found struct {
 	listed       *v1.Descriptor // as the index that it comes from has it; nil if it comes from none
 	config       *image.Config  // nil if nothing needed it
 	attestations []Attestation
-	verification *Verification // nil if it was not verified, or is yet to be
-	unverified   *subject      // to be verified when its layers have passed by
-	blobs        []*blob       // that the target was asked for
+	verification *verify.Verification // nil if it was not verified, or is yet to be
+	unverified   *verify.Subject      // to be verified when its layers have passed by
+	blobs        []*blob              // that the target was asked for
 }
 
 // A reader reads sources. What it learns early it tells the transfer, so that
 // the target is asked while the reading goes on.
 type reader struct {
 	client   *registry.Client
-	verifier *verifier
+	verifier *verify.Verifier
 	budget   *image.Budget
 	transfer *transfer
 	meter    *Meter
@@ -178,7 +179,7 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 		})
 	}
 	// A Windows image's os.version is in its config.
-	if claim != nil && claim.OS != "windows" && r.verifier.mode == VerifyOff {
+	if claim != nil && claim.OS != "windows" && r.verifier.Mode == verify.Off {
 		return g.Wait()
 	}
 	read := make(chan bool)
@@ -191,12 +192,12 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 		}
 		return err
 	})
-	if r.verifier.mode != VerifyOff {
+	if r.verifier.Mode != verify.Off {
 		g.Go(func() (err error) {
-			of := subject{
-				ref:    f.source.Ref,
-				layers: f.manifest.Layers,
-				config: func(ctx context.Context) (*image.Config, error) {
+			of := verify.Subject{
+				Ref:    f.source.Ref,
+				Layers: f.manifest.Layers,
+				Config: func(ctx context.Context) (*image.Config, error) {
 					select {
 					case <-read:
 						return f.config, nil
@@ -204,8 +205,8 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 						return nil, context.Cause(ctx)
 					}
 				},
-				open:  f.in.open,
-				ahead: layersAhead(f.in),
+				Open: f.in.open,
+				Near: f.in.near(),
 			}
 			select {
 			case <-asked:
@@ -216,17 +217,9 @@ func (r *reader) image(ctx context.Context, from *image.Reader, f *found, claim 
 				f.unverified = &of
 				return nil
 			}
-			f.verification, err = r.verifier.inspect(ctx, of)
+			f.verification, err = r.verifier.Inspect(ctx, of)
 			return err
 		})
 	}
 	return g.Wait()
-}
-
-// layersAhead returns how many layers of a store to ask for at once.
-func layersAhead(in store) int {
-	if in.near() {
-		return 1
-	}
-	return aheadLayers
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // platforms are enough for the largest index here.
@@ -89,16 +90,16 @@ func TestRoundTrips(t *testing.T) {
 		name     string
 		auth     string
 		declared bool
-		verify   index.Verify
+		verify   verify.Mode
 		trips    int                // with one tag
 		requests func(n, t int) int // with one tag; with several, two looks at each and one request that stores the index
 	}{
-		{"platforms from the configs", "", false, index.VerifyOff, 3, func(n, t int) int { return 2*n + t }},
-		{"platforms declared", "", true, index.VerifyOff, 2, func(n, t int) int { return n + t }},
-		{"programs verified", "", false, index.VerifyEntrypoint, 3, func(n, t int) int { return 2*n + t + n }}, // the program is in the top one of two layers
-		{"Bearer", "bearer", false, index.VerifyOff, 5, func(n, t int) int { return 2*n + t + 2 }},
-		{"Basic", "basic", false, index.VerifyOff, 4, func(n, t int) int { return 2*n + t + 1 }},
-		{"Bearer, verified", "bearer", false, index.VerifyEntrypoint, 5, func(n, t int) int { return 2*n + t + 2 + n }},
+		{"platforms from the configs", "", false, verify.Off, 3, func(n, t int) int { return 2*n + t }},
+		{"platforms declared", "", true, verify.Off, 2, func(n, t int) int { return n + t }},
+		{"programs verified", "", false, verify.Entrypoint, 3, func(n, t int) int { return 2*n + t + n }}, // the program is in the top one of two layers
+		{"Bearer", "bearer", false, verify.Off, 5, func(n, t int) int { return 2*n + t + 2 }},
+		{"Basic", "basic", false, verify.Off, 4, func(n, t int) int { return 2*n + t + 1 }},
+		{"Bearer, verified", "bearer", false, verify.Entrypoint, 5, func(n, t int) int { return 2*n + t + 2 + n }},
 	} {
 		for _, n := range []int{1, 4, 16} {
 			for _, nt := range []int{1, 3} {
@@ -161,7 +162,7 @@ func TestRoundTripsWithACredentialInVain(t *testing.T) {
 		network.Serve(sourceHost, trip, g)
 		started := time.Now()
 		_, err := index.Stitch(t.Context(), index.Job{
-			Client: client(network), Sources: sources(sourceHost, 4, false), Verify: index.VerifyOff,
+			Client: client(network), Sources: sources(sourceHost, 4, false), Verify: verify.Off,
 			Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: tags(1),
 		})
 		if err != nil {
@@ -206,7 +207,7 @@ func TestRoundTripsOfCopies(t *testing.T) {
 						target.Host = targetHost
 					}
 					started := time.Now()
-					r, err := index.Stitch(t.Context(), index.Job{Client: cl, Sources: sources(sourceHost, n, false), Verify: index.VerifyOff, Target: target, Tags: tags(1)})
+					r, err := index.Stitch(t.Context(), index.Job{Client: cl, Sources: sources(sourceHost, n, false), Verify: verify.Off, Target: target, Tags: tags(1)})
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -15,6 +15,7 @@ import (
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/lookup"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 const (
@@ -137,7 +138,7 @@ func TestOneReaderOfIndexes(t *testing.T) {
 		if !strings.Contains(got, want) || err == nil && got != want {
 			t.Errorf("%s: the look-up says %s, want %s", name, got, want)
 		}
-		for _, verify := range []index.Verify{index.VerifyOff, index.VerifyEntrypoint} {
+		for _, verify := range []verify.Mode{verify.Off, verify.Entrypoint} {
 			r, err := index.Stitch(t.Context(), index.Job{
 				Client: client, Sources: parse(t, ref.String()), Verify: verify,
 				Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: []string{"stitched"},
@@ -167,7 +168,7 @@ func TestAppendKeepsTheRest(t *testing.T) {
 		}
 		store(t, g, "v1", ociIndex, strings.Replace(string(g.Manifest("app", name)), `"manifests"`, `"artifactType":"application/x.bundle","annotations":{"by":"hand","kept":"yes"},"manifests"`, 1), "")
 		r, err := index.Stitch(t.Context(), index.Job{
-			Client: hosts{sourceHost: g}.client(), Sources: parse(t, sourceHost+"/app:new"), Verify: index.VerifyEntrypoint, Append: true,
+			Client: hosts{sourceHost: g}.client(), Sources: parse(t, sourceHost+"/app:new"), Verify: verify.Entrypoint, Append: true,
 			Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: []string{"v1"},
 			Options: index.Options{Annotations: map[string]string{"by": "stitch-index"}},
 		})
@@ -222,7 +223,7 @@ func TestADigestIsReadOnce(t *testing.T) {
 		defer network.Close()
 		network.Serve(sourceHost, 0, g)
 		_, err := index.Stitch(t.Context(), index.Job{
-			Client: client(network), Sources: parse(t, sourceHost+"/app:often"), Verify: index.VerifyEntrypoint, DryRun: true,
+			Client: client(network), Sources: parse(t, sourceHost+"/app:often"), Verify: verify.Entrypoint, DryRun: true,
 		})
 		if err != nil {
 			t.Fatal(err)

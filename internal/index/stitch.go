@@ -12,6 +12,7 @@ import (
 	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // A Job is what to stitch and where to put it.
@@ -22,7 +23,7 @@ type Job struct {
 	Layout  string // if not empty, the folder of an OCI layout that the index goes to instead
 	Tags    []string
 	Expect  platform.List // platforms that the index must have; others may be there too
-	Verify  Verify
+	Verify  verify.Mode
 	// Microarchitecture says what to do with an image that needs a newer
 	// processor than it says.
 	Microarchitecture Microarchitecture
@@ -89,7 +90,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 		}
 	}()
 	notes := &notes{}
-	r := &reader{client: j.Client, verifier: newVerifier(j.Verify), budget: &image.Budget{}, transfer: t, meter: j.Meter, note: notes.add}
+	r := &reader{client: j.Client, verifier: verify.New(j.Verify), budget: &image.Budget{}, transfer: t, meter: j.Meter, note: notes.add}
 
 	readings, before, old, err := r.read(ctx, j)
 	if err != nil {
@@ -112,7 +113,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	}
 	j.Meter.showChildren(ordered(children))
 	if err := t.send(ctx, children, func(ctx context.Context, children []*child) error {
-		if err := r.verifier.rest(ctx, children); err != nil {
+		if err := rest(ctx, r.verifier, children); err != nil {
 			return err
 		}
 		changed, err := j.Microarchitecture.levels(children)

@@ -15,6 +15,7 @@ import (
 	"github.com/polyarch/polyarch/internal/imagetest"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // hosts is a transport to registries by their hosts.
@@ -81,7 +82,7 @@ func TestPlatforms(t *testing.T) {
 			words = append(words, sourceHost+"/"+w)
 		}
 		r, err := index.Stitch(t.Context(), index.Job{
-			Client: hosts{sourceHost: g}.client(), Sources: parse(t, words...), Verify: index.VerifyEntrypoint,
+			Client: hosts{sourceHost: g}.client(), Sources: parse(t, words...), Verify: verify.Entrypoint,
 			Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: tags(1),
 		})
 		got := ""
@@ -128,7 +129,7 @@ func TestReferrers(t *testing.T) {
 	artifact("app:"+cosign, "cosign", v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digest, Size: 2})
 
 	r, err := index.Stitch(t.Context(), index.Job{
-		Client: hosts{sourceHost: from, targetHost: to}.client(), Sources: parse(t, sourceHost+"/app:v1"), Verify: index.VerifyOff,
+		Client: hosts{sourceHost: from, targetHost: to}.client(), Sources: parse(t, sourceHost+"/app:v1"), Verify: verify.Off,
 		Target: registry.Repository{Host: targetHost, Path: "copy"}, Tags: tags(1), Referrers: true,
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/registry"
 	"github.com/polyarch/polyarch/internal/text"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 const (
@@ -54,10 +55,15 @@ type blob struct {
 	asked sync.Once
 	up    upload // nil: the target has it
 	err   error
-	text  []byte    // its content, if that was read
-	row   *Row      // that it counts in; nil if nobody looks
-	early *early    // nil: it is opened when it is sent
-	tap   *verifier // looks into it while it is sent; nil: nobody does
+	text  []byte           // its content, if that was read
+	row   *Row             // that it counts in; nil if nobody looks
+	early *early           // nil: it is opened when it is sent
+	tap   *verify.Verifier // looks into it while it is sent; nil: nobody does
+}
+
+type opened struct {
+	r   io.ReadCloser
+	err error
 }
 
 // An early blob is being opened while the target is asked whether it has it.
@@ -140,7 +146,7 @@ func (t *transfer) openEarly(b *blob) {
 
 // tap has a verifier look into those layers that are to be sent, and reports
 // whether there are any.
-func (t *transfer) tap(blobs []*blob, layers []v1.Descriptor, v *verifier) (any bool) {
+func (t *transfer) tap(blobs []*blob, layers []v1.Descriptor, v *verify.Verifier) (any bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, b := range blobs {
@@ -249,7 +255,7 @@ func (b *blob) open(ctx context.Context) (r io.ReadCloser, err error) {
 		r, err = b.from.open(ctx, b.d)
 	}
 	if err == nil && b.tap != nil {
-		r = b.tap.tap(ctx, b.d, r)
+		r = b.tap.Tap(ctx, b.d, r)
 	}
 	if err == nil && b.row != nil {
 		r = &metered{r, b.row}

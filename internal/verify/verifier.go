@@ -1,4 +1,4 @@
-package index
+package verify
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"github.com/polyarch/polyarch/internal/program/rootfs"
 )
 
-// A verifier reads each layer of a run once, however many images have it: for
+// A Verifier reads each layer of a run once, however many images have it: for
 // itself, or while the layer passes by on its way to the target.
-type verifier struct {
-	mode   Verify
+type Verifier struct {
+	Mode   Mode // what it was made with
 	budget rootfs.Budget
 	slots  chan *rootfs.Reader
 
@@ -30,19 +30,20 @@ type layerRead struct {
 }
 
 // layerReaders bounds how many layers are taken apart at a time, since each
-// takes memory: as many as are copied at a time, so that no copy waits.
-const layerReaders = streams
+// takes memory: as many as a transfer copies at a time, so that no copy waits.
+const layerReaders = 6
 
-func newVerifier(mode Verify) *verifier {
-	v := &verifier{mode: mode, slots: make(chan *rootfs.Reader, layerReaders), layers: map[v1.Hash]*layerRead{}}
+// New makes a Verifier.
+func New(mode Mode) *Verifier {
+	v := &Verifier{Mode: mode, slots: make(chan *rootfs.Reader, layerReaders), layers: map[v1.Hash]*layerRead{}}
 	for range layerReaders {
-		v.slots <- &rootfs.Reader{Budget: &v.budget, Jars: mode == VerifyAll}
+		v.slots <- &rootfs.Reader{Budget: &v.budget, Jars: mode == All}
 	}
 	return v
 }
 
 // layer returns a layer, and how many bytes of it were asked for now.
-func (v *verifier) layer(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error)) (*rootfs.Layer, int64, error) {
+func (v *Verifier) layer(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error)) (*rootfs.Layer, int64, error) {
 	if why := encrypted(d); why != "" {
 		return nil, 0, &rootfs.Unreadable{Why: why}
 	}
@@ -78,7 +79,7 @@ func (v *verifier) layer(ctx context.Context, d v1.Descriptor, open func() (io.R
 
 // finish says how a reading ended. One that failed is not kept, so that it can
 // be tried again; a layer that nobody can read stays so.
-func (v *verifier) finish(digest v1.Hash, l *layerRead, err error) {
+func (v *Verifier) finish(digest v1.Hash, l *layerRead, err error) {
 	var unreadable *rootfs.Unreadable
 	l.err = err
 	if err != nil && !errors.As(err, &unreadable) {
@@ -90,7 +91,7 @@ func (v *verifier) finish(digest v1.Hash, l *layerRead, err error) {
 }
 
 // read takes a layer apart.
-func (v *verifier) read(ctx context.Context, r io.Reader) (*rootfs.Layer, error) {
+func (v *Verifier) read(ctx context.Context, r io.Reader) (*rootfs.Layer, error) {
 	select {
 	case reader := <-v.slots:
 		defer func() { v.slots <- reader }()
@@ -109,9 +110,9 @@ func encrypted(d v1.Descriptor) string {
 	return ""
 }
 
-// tap takes a layer apart while it passes by, so that it costs no further byte.
+// Tap takes a layer apart while it passes by, so that it costs no further byte.
 // The result reads like r.
-func (v *verifier) tap(ctx context.Context, d v1.Descriptor, r io.ReadCloser) io.ReadCloser {
+func (v *Verifier) Tap(ctx context.Context, d v1.Descriptor, r io.ReadCloser) io.ReadCloser {
 	v.mu.Lock()
 	_, known := v.layers[d.Digest]
 	if known || encrypted(d) != "" {

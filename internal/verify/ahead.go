@@ -1,4 +1,4 @@
-package index
+package verify
 
 import (
 	"context"
@@ -22,9 +22,12 @@ type opened struct {
 
 // openAhead asks for the top layer, which has what most images start, unless
 // somebody has read it.
-func (v *verifier) openAhead(ctx context.Context, of subject, layers []v1.Descriptor) *ahead {
-	a := &ahead{ch: make([]chan opened, len(layers)), last: -1, most: of.ahead}
-	a.open = func(n int) (io.ReadCloser, error) { return of.open(ctx, layers[n]) }
+func (v *Verifier) openAhead(ctx context.Context, of Subject, layers []v1.Descriptor) *ahead {
+	a := &ahead{ch: make([]chan opened, len(layers)), last: -1, most: aheadLayers}
+	if of.Near {
+		a.most = 1
+	}
+	a.open = func(n int) (io.ReadCloser, error) { return of.Open(ctx, layers[n]) }
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for n := range min(1, len(layers)) {
