@@ -79,11 +79,14 @@ func expand(variables map[string]jobVariable) map[string]string {
 // A script reaches the shell as it was written: gitlab-ci-local does not show what GitLab makes of $.
 func TestScriptsArriveAsWritten(t *testing.T) {
 	const script = "echo \"$PLATFORM $OCI_LAYOUT ${BUILD_CONTEXT} $? $1 $@ $$ $(id)\"\nmake"
-	inputs := map[string]string{"command": script, "child-script": script}
+	inputs := map[string]string{"command": script, "child-script": script, "gate": script}
 	for component, name := range map[string]string{"build-image": "POLYARCH_COMMAND", "stitch-index": "POLYARCH_COMMAND", "detect-arch": "POLYARCH_FLAG_CHILD_SCRIPT"} {
 		if got := expand(jobVariables(t, component, "$[[ inputs.job-name ]]", inputs))[name]; got != script {
 			t.Errorf("%s: %s is %q, want %q", component, name, got, script)
 		}
+	}
+	if got := expand(jobVariables(t, "stitch-index", "$[[ inputs.job-name ]]", inputs))["POLYARCH_FLAG_GATE"]; got != script {
+		t.Errorf("stitch-index: the gate is %q, want %q", got, script)
 	}
 	// by way of the child pipeline: the trigger hands its variables down, raw ones as raw (gitlab,
 	// lib/gitlab/ci/variables/downstream/raw_variable_generator.rb)

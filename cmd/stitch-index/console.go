@@ -52,15 +52,20 @@ func (b *base) failed(leg builder.Leg, err error) {
 	if !errors.As(err, &step) {
 		return
 	}
+	showFailure(b.env, "the build for "+leg.Name, step.Step.CommandLine(), step.Tail)
+}
+
+// showFailure says what command failed, and what it printed last.
+func showFailure(env *command.Env, what, commandLine string, tail []string) {
 	var s strings.Builder
-	s.WriteString("the build for " + leg.Name + " failed; its command was\n  " + step.Step.CommandLine() + "\n")
-	if tail := step.Tail[max(0, len(step.Tail)-tailShown):]; len(tail) > 0 {
+	s.WriteString(what + " failed; its command was\n  " + commandLine + "\n")
+	if tail := tail[max(0, len(tail)-tailShown):]; len(tail) > 0 {
 		s.WriteString("and it said last\n")
 		for _, line := range tail {
 			s.WriteString("  " + line + "\n")
 		}
 	}
-	b.env.Log.Write([]byte(s.String()))
+	env.Log.Write([]byte(s.String()))
 }
 
 // A stream shows all lines at once, told apart by a prefix.

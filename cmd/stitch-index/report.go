@@ -55,8 +55,8 @@ type level struct {
 	Declared bool   `json:"declared"`
 }
 
-// report returns the results.
-func (c *config) report(to destination, sources []string, r *index.Result) output.Report {
+// document describes an index.
+func (c *config) document(to destination, r *index.Result) document {
 	at := to.String()
 	doc := document{
 		ImageURL:  at,
@@ -71,12 +71,18 @@ func (c *config) report(to destination, sources []string, r *index.Result) outpu
 	if len(to.tags) > 0 {
 		doc.ImageURL += ":" + to.tags[0]
 	}
-	images := imageList(at, r)
+	doc.Images = c.children(r)
+	return doc
+}
+
+// report returns the results.
+func (c *config) report(to destination, sources []string, r *index.Result) output.Report {
+	doc := c.document(to, r)
+	images := imageList(to.String(), r)
 	rows := [][]string{}
 	for _, i := range r.Images {
 		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
 	}
-	doc.Images = c.children(r)
 	head := doc.ImageURL + "@" + doc.Digest.String()
 	if c.dryRun {
 		head += " (dry run: nothing was written)"

@@ -34,6 +34,7 @@ type config struct {
 	onIndex      flagset.Lines
 	onImages     flagset.Lines
 	fromGit      bool
+	gates        flagset.Lines
 	artifacts    string
 	name         string
 	build        building
@@ -63,13 +64,15 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Var(&c.onIndex, "index-annotation", "add an annotation to the index, `KEY=VALUE`; a prefix index: or manifest: makes no difference; can be repeated, or one per line")
 	fs.Var(&c.onImages, "annotation", "add an annotation to the images' descriptors in the index, `[PLATFORM:]KEY=VALUE`; the prefixes index:, manifest: and manifest-descriptor[PLATFORM]: say where it goes, as in docker buildx; can be repeated, or one per line")
 	fs.Bool(&c.fromGit, "git-annotations", false, "annotate the index with the commit, its date and the URL of the repository that --context is in")
+	fs.Group("Evidence")
+	fs.Var(&c.gates, "gate", "run this `COMMAND` in a shell when the index stands under its digest, and move no tag if it fails; it gets IMAGE_REF, PLATFORMS, IMAGE_linux_arm64 and its like, and IMAGE_JSON; can be repeated, or one per line")
 	fs.Group("Files")
 	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH`, for inject-affinity --artifacts and skaffold deploy --build-artifacts")
 	fs.String(&c.name, "name", "", "the `NAME` that manifests use for the image, for the artifacts file (default: --image without a tag)")
 	c.build.flags(fs)
 	fs.Group("Registry")
 	fs.Var(&c.insecure, "insecure-registry", "use plain HTTP for these `HOSTS`; loopback addresses need no flag; can be repeated")
-	fs.Timeout(&c.timeout, "timeout", 10*time.Minute, "give up on the registry after this `TIME`; builds are not limited")
+	fs.Timeout(&c.timeout, "timeout", 10*time.Minute, "give up on the registry, and on gates, after this `TIME`; builds are not limited")
 	fs.Duration(&c.wait, "wait", 5*time.Second, "the `TIME` that a source may take to appear after it was pushed")
 }
 
@@ -98,7 +101,14 @@ COMMAND runs once for each platform, in the folder --context, with
   SKIP_TEST              false
   OCI_LAYOUT             an empty folder
 as Skaffold runs custom builders. It pushes IMAGE, or writes the image as an
-OCI image layout to OCI_LAYOUT, and stitch-index pushes it.`,
+OCI image layout to OCI_LAYOUT, and stitch-index pushes it.
+
+The command of --gate runs in the current folder with
+  IMAGE_REF              the index, HOST/PATH@sha256:…, which no tag names yet
+  PLATFORMS              its platforms, separated by commas
+  IMAGE_linux_arm64, …   the image of each platform, HOST/PATH@sha256:…
+  IMAGE_JSON             a file that says all this and more, as --json prints it
+and has to log in to registries by itself.`,
 		Example: `
 # what is published under a tag: its platforms, and whether its programs are for them
 stitch-index --dry-run --image ghcr.io/me/app:v1 ghcr.io/me/app:v1
@@ -115,6 +125,10 @@ stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 
 # build on a machine of each platform, then combine on any machine
 stitch-index --image ghcr.io/me/app --tag v1 --platform linux/arm64 --no-stitch
 stitch-index --image ghcr.io/me/app --tag v1 $AMD64_SOURCE $ARM64_SOURCE
+
+# sign before a tag moves, and move none if the smoke test fails
+stitch-index --image ghcr.io/me/app --tag v1 --gate './smoke-test "$IMAGE_linux_arm64"' \
+  --gate 'cosign sign --yes --recursive "$IMAGE_REF"' $AMD64_SOURCE $ARM64_SOURCE
 
 # build with your own script
 stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 -- ./build.sh`,
@@ -142,6 +156,9 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 		return err
 	}
 	if err := c.build.check(env); err != nil {
+		return err
+	}
+	if err := c.checkEvidence(); err != nil {
 		return err
 	}
 	if c.build.noStitch && c.keep {

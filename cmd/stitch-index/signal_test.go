@@ -152,6 +152,48 @@ func TestUnsolicitedResponses(t *testing.T) {
 	}
 }
 
+// A signal while a gate runs ends the gate and all that it started, and moves
+// no tag.
+func TestSignalsEndGates(t *testing.T) {
+	program := programPath(t)
+	g := imagetest.NewRegistry()
+	if _, err := imagetest.App("linux/amd64", "amd64", "text").Push("registry.test/app:amd64", remote.WithTransport(g)); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(g)
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	dir, tmp := t.TempDir(), t.TempDir()
+	started, ended := filepath.Join(dir, "started"), filepath.Join(dir, "ended")
+	cmd := exec.Command(program, "--image", host+"/app", "--tag", "v1", host+"/app:amd64", "--gate",
+		`(trap 'touch "$ENDED"; exit 1' TERM; touch "$STARTED"; while :; do sleep 0.05; done) | cat`, "--gate", `touch "$ENDED-next"`)
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "STARTED="+started, "ENDED="+ended)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	appears(started)
+	cmd.Process.Signal(syscall.SIGTERM)
+	cmd.Wait()
+	left, _ := os.ReadDir(tmp)
+	_, err := os.Stat(ended)
+	_, next := os.Stat(ended + "-next")
+	if err != nil || next == nil || cmd.ProcessState.ExitCode() != 143 || len(left) > 0 || g.Tag("app", "v1") != "" || stdout.Len() > 0 {
+		t.Errorf("exit code %d, the gate ended: %v, the next ran: %v, left %v, v1 is %q, standard output %q\n%s", cmd.ProcessState.ExitCode(), err == nil, next == nil, left, g.Tag("app", "v1"), stdout.String(), stderr.String())
+	}
+}
+
+// appears waits for a file, a minute at most, for a slow machine.
+func appears(file string) {
+	for range 6000 {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // Whatever signal ends the program, its builds end with it, and its folder goes.
 func TestSignalsEndBuilds(t *testing.T) {
 	program := programPath(t)
@@ -171,12 +213,7 @@ func TestSignalsEndBuilds(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for range 6000 { // a minute, for a slow machine
-			if _, err := os.Stat(started); err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		appears(started)
 		cmd.Process.Signal(sig)
 		cmd.Wait()
 		left, _ := os.ReadDir(tmp)

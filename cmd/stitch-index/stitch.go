@@ -32,6 +32,7 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 	w := watch(env, job.Meter)
 	job.Client = c.client(env, w.logf)
 	job.Logf, job.Debugf = w.now, env.Log.Debugf
+	job.Gate = c.gate(env, to, w)
 	r, err := index.Stitch(ctx, job)
 	w.close()
 	if err != nil {

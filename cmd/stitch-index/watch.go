@@ -64,13 +64,18 @@ func (w *watcher) logf(format string, args ...any) {
 
 // now is for a message that cannot wait: lines stop changing.
 func (w *watcher) now(format string, args ...any) {
+	w.settle()
+	w.env.Log.Infof(format, args...)
+}
+
+// settle has lines change no more, so that others can follow them.
+func (w *watcher) settle() {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.block != nil {
 		w.block.Stop()
 		w.block = nil
 	}
-	w.mu.Unlock()
-	w.env.Log.Infof(format, args...)
 }
 
 // close ends the display, and says what was copied.

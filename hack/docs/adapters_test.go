@@ -169,7 +169,7 @@ var ofComponents = map[string]struct {
 	more, except []string // except: flags, and groups of them
 }{
 	"detect-arch":     {"detect-arch", []string{"kube-context"}, []string{"context"}},
-	"build-image":     {"stitch-index", []string{"command"}, []string{"Index", "Annotations", "Files", "no-stitch"}},
+	"build-image":     {"stitch-index", []string{"command"}, []string{"Index", "Annotations", "Evidence", "Files", "no-stitch"}},
 	"stitch-index":    {"stitch-index", []string{"sources", "command"}, []string{"no-stitch", "metadata"}},
 	"inject-affinity": {"inject-affinity", []string{"files"}, nil},
 }

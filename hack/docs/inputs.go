@@ -131,7 +131,7 @@ func childVariable(flag string) string {
 // componentValue returns the value of a job's variable. GitLab refuses a boolean there, but
 // takes it as text with a blank beside it, which the script removes again.
 func componentValue(in input) string {
-	if in.Name == "child-script" { // a script: what its $ mean is the shell's to say
+	if in.Name == "child-script" || in.Name == "gate" { // a script: what its $ mean is the shell's to say
 		return `{value: "$[[ inputs.` + in.Name + ` ]]", expand: false}`
 	}
 	if in.Bool {

@@ -106,3 +106,14 @@ func (r Request) named() []string {
 	}
 	return names
 }
+
+// StepEnviron returns what a step of a CI system sees of the environment, which
+// may hold more: what the wrappers pass to this program, and the token of the
+// run's cache.
+func StepEnviron(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		upper := strings.ToUpper(name)
+		return slices.Contains(cacheVariables, upper) || strings.HasPrefix(upper, "INPUT_") || strings.HasPrefix(upper, "POLYARCH_")
+	})
+}

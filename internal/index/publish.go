@@ -38,7 +38,7 @@ func (m *move) right() bool { return m.lost == nil && m.now == m.m.Digest }
 // publish makes the tags name the index. A single one does so by the request
 // that stores the index. Several move only when the index stands, and what
 // they name is looked up before, so that they can move back.
-func (p *pushing) publish(ctx context.Context, index *registry.Manifest, children []tagged) error {
+func (p *pushing) publish(ctx context.Context, index *registry.Manifest, children []tagged, standing bool) error {
 	var tags, ofChildren []*move
 	for _, tag := range p.tags {
 		tags = append(tags, &move{ref: p.repo.Tag(tag), m: index})
@@ -50,7 +50,9 @@ func (p *pushing) publish(ctx context.Context, index *registry.Manifest, childre
 		return p.move(ctx, tags)
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.putManifest(gctx, index) })
+	if !standing {
+		g.Go(func() error { return p.putManifest(gctx, index) })
+	}
 	for _, m := range slices.Concat(ofChildren, tags) {
 		g.Go(func() (err error) {
 			m.before, _, err = p.client.Head(gctx, m.ref)

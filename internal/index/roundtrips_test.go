@@ -1,6 +1,8 @@
 package index_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -136,6 +138,69 @@ func TestRoundTrips(t *testing.T) {
 					})
 				})
 			}
+		}
+	}
+}
+
+// A gate costs one round trip, however many platforms and tags there are, and
+// sees the index where its digest is before any tag names it. Without one there
+// is not a request more.
+func TestRoundTripsOfAGate(t *testing.T) {
+	for _, n := range []int{1, 4, 16} {
+		for _, nt := range []int{1, 3} {
+			g := filled(t, n)
+			synctest.Test(t, func(t *testing.T) {
+				network := imagetest.NewNetwork()
+				defer network.Close()
+				network.Serve(sourceHost, trip, g)
+				cl := registry.New(registry.Options{Insecure: []string{sourceHost}, Transport: network.Transport()})
+				asked := 0
+				started := time.Now()
+				_, err := index.Stitch(t.Context(), index.Job{
+					Client: cl, Sources: sources(sourceHost, n, false), Verify: verify.Off,
+					Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: tags(nt),
+					Gate: func(_ context.Context, r *index.Result) error {
+						asked++
+						if g.Manifest("app", r.Index.Digest.String()) == nil || len(r.Images) != n {
+							t.Errorf("the gate is asked about %d images, and the index is not there", len(r.Images))
+						}
+						for _, tag := range tags(nt) {
+							if g.Tag("app", tag) != "" {
+								t.Errorf("%s names the index before the gate", tag)
+							}
+						}
+						return nil
+					},
+				})
+				if err != nil || asked != 1 {
+					t.Fatalf("the gate was asked %d times: %v", asked, err)
+				}
+				trips, requests := 4, 2*n+nt+1
+				if nt > 1 {
+					trips += 2
+					requests += 2 * nt
+				}
+				expect(t, g, time.Since(started), trips, requests)
+			})
+		}
+	}
+}
+
+// What a gate refuses gets no tag, of children neither.
+func TestARefusal(t *testing.T) {
+	g := filled(t, 2)
+	no := errors.New("no")
+	_, err := index.Stitch(t.Context(), index.Job{
+		Client: hosts{sourceHost: g}.client(), Sources: sources(sourceHost, 2, false), Verify: verify.Off,
+		Target: registry.Repository{Host: sourceHost, Path: "app"}, Tags: tags(3), ChildTags: true,
+		Gate: func(context.Context, *index.Result) error { return no },
+	})
+	if !errors.Is(err, no) {
+		t.Error(err)
+	}
+	for _, tag := range append(tags(3), "v1_linux_amd64") {
+		if d := g.Tag("app", tag); d != "" {
+			t.Errorf("%s names %s", tag, d)
 		}
 	}
 }

@@ -35,6 +35,9 @@ type Job struct {
 	// KeepPlatforms refuses an index that lacks a platform which a tag has now.
 	KeepPlatforms bool
 
+	// Gate is called when the index stands under its digest, complete, and before
+	// any tag moves; after an error none does. It may be nil.
+	Gate func(context.Context, *Result) error
 	// Hold is called before the first tag moves; the tags are moved, or moved
 	// back, before the function it returns is called. It may be nil.
 	Hold func() (release func())
@@ -134,17 +137,36 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 			return nil, err
 		}
 	}
-	if err := to.publish(ctx, index, j.childTags(children)); err != nil {
+	result := &Result{Index: index}
+	for _, c := range ordered(children) {
+		result.Images = append(result.Images, &c.Image)
+	}
+	standing, err := j.prove(ctx, to, result)
+	if err != nil {
 		return nil, err
 	}
-	result := &Result{Index: index, Notes: notes.list}
-	for _, c := range ordered(children) {
+	if err := to.publish(ctx, index, j.childTags(children), standing); err != nil {
+		return nil, err
+	}
+	for _, c := range children {
 		if c.row != nil {
 			c.row.set(c.Platform.String(), "done")
 		}
-		result.Images = append(result.Images, &c.Image)
 	}
+	result.Notes = notes.list
 	return result, nil
+}
+
+// prove does what has to be done before the index gets its tags: what fails
+// here keeps it from them. It reports whether the index stands by then.
+func (j Job) prove(ctx context.Context, to target, r *Result) (standing bool, err error) {
+	if j.Gate == nil || j.DryRun {
+		return false, nil
+	}
+	if err := to.putManifest(ctx, r.Index); err != nil {
+		return false, err
+	}
+	return true, j.Gate(ctx, r)
 }
 
 // read reads the sources and, beside them, what the tags name now.

@@ -23,7 +23,9 @@ type target interface {
 	// copyReferrers copies what refers to an image of a repository; ok is false
 	// if the target has no place for it.
 	copyReferrers(ctx context.Context, from registry.Repository, subject v1.Hash) (n int, ok bool, err error)
-	publish(ctx context.Context, index *registry.Manifest, children []tagged) error
+	// publish has the tags name the index, which stands if it was put by its
+	// digest before.
+	publish(ctx context.Context, index *registry.Manifest, children []tagged, standing bool) error
 }
 
 // An upload is a blob that the target lacks, begun and not sent.
@@ -94,7 +96,7 @@ func (w *writing) copyReferrers(context.Context, registry.Repository, v1.Hash) (
 	return 0, false, nil
 }
 
-func (w *writing) publish(ctx context.Context, index *registry.Manifest, children []tagged) error {
+func (w *writing) publish(ctx context.Context, index *registry.Manifest, children []tagged, _ bool) error {
 	if err := w.putManifest(ctx, index); err != nil {
 		return err
 	}
@@ -139,4 +141,4 @@ func (nowhere) copyReferrers(context.Context, registry.Repository, v1.Hash) (int
 	return 0, true, nil
 }
 
-func (nowhere) publish(context.Context, *registry.Manifest, []tagged) error { return nil }
+func (nowhere) publish(context.Context, *registry.Manifest, []tagged, bool) error { return nil }
