@@ -10,6 +10,7 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/layout"
+	"github.com/polyarch/polyarch/internal/process"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
@@ -42,8 +43,12 @@ func (c *config) buildPlatforms(ctx context.Context, env *command.Env) (sources 
 	if err != nil {
 		return nil, nil, exit.Failf("making a folder for the builds: %w", err)
 	}
-	remove = func() { os.RemoveAll(dir) }
-	if sources, err = c.buildIn(ctx, env, tool, request, dir); err != nil {
+	var guard *process.Guard
+	if !c.dryRun {
+		guard = process.NewGuard(dir)
+	}
+	remove = func() { os.RemoveAll(dir); guard.Close() }
+	if sources, err = c.buildIn(ctx, env, tool, request, dir, guard); err != nil {
 		remove()
 		return nil, nil, err
 	}
@@ -51,7 +56,7 @@ func (c *config) buildPlatforms(ctx context.Context, env *command.Env) (sources 
 }
 
 // buildIn is buildPlatforms in a folder for what the builds leave.
-func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Builder, request builder.Request, dir string) ([]index.Source, error) {
+func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Builder, request builder.Request, dir string, guard *process.Guard) ([]index.Source, error) {
 	legs, err := tool.Plan(request, dir)
 	if err != nil {
 		return nil, err
@@ -67,7 +72,7 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 		}
 		return nil, nil
 	}
-	results, err := c.runBuilds(ctx, env, tool, request, legs)
+	results, err := c.runBuilds(ctx, env, tool, request, legs, guard)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +100,7 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 }
 
 // runBuilds runs the builds.
-func (c *config) runBuilds(ctx context.Context, env *command.Env, tool builder.Builder, request builder.Request, legs []builder.Leg) ([]builder.Result, error) {
+func (c *config) runBuilds(ctx context.Context, env *command.Env, tool builder.Builder, request builder.Request, legs []builder.Leg, guard *process.Guard) ([]builder.Result, error) {
 	jobs := c.build.jobs
 	if why := tool.Alone(request.Host); why != "" && len(legs) > 1 && jobs != 1 {
 		env.Log.Infof("one platform at a time: %s", why)
@@ -110,6 +115,7 @@ func (c *config) runBuilds(ctx context.Context, env *command.Env, tool builder.B
 		KeepGoing: c.build.keepGoing,
 		Environ:   tool.Environ(env.Environ(), request),
 		Watcher:   shown,
+		Guard:     guard,
 	}
 	return runner.Run(ctx, legs)
 }

@@ -40,6 +40,7 @@ type Runner struct {
 	KeepGoing bool // one that fails does not end the others
 	Environ   []string
 	Watcher   Watcher
+	Guard     *process.Guard // of the folder that the legs are in; may be nil
 }
 
 // Run runs the legs, and returns a result for each, in their order. The error
@@ -94,7 +95,7 @@ func (r Runner) leg(ctx context.Context, leg Leg) (Pushed, error) {
 	for _, s := range leg.Steps {
 		r.Watcher.Running(leg, s)
 		out := &process.Lines{Each: func(line string) { r.Watcher.Line(leg, line) }}
-		err := process.Run(ctx, process.Command{Argv: s.Argv, Dir: s.Dir, Env: append(slices.Clone(r.Environ), s.Env...)}, out)
+		err := process.Run(ctx, process.Command{Argv: s.Argv, Dir: s.Dir, Env: append(slices.Clone(r.Environ), s.Env...), Guard: r.Guard}, out)
 		tail = out.Tail()
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {

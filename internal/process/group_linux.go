@@ -1,6 +1,7 @@
 package process
 
 import (
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -13,6 +14,10 @@ func ownGroup(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
 
-// The group may be gone already, so ending it may fail at any time.
-func terminate(c *exec.Cmd) { syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
-func kill(c *exec.Cmd)      { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+// self returns the path of this program, even of one that was replaced since it
+// was started.
+func self() (string, error) {
+	const path = "/proc/self/exe"
+	_, err := os.Stat(path)
+	return path, err
+}

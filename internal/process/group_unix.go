@@ -1,16 +1,24 @@
-//go:build unix && !linux
+//go:build unix
 
 package process
 
 import (
 	"os/exec"
+	"os/signal"
 	"syscall"
 )
 
-// ownGroup puts a command and all that it starts into one process group, so
-// that they can be ended together.
-func ownGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func terminate(c *exec.Cmd) { terminateGroup(c.Process.Pid) }
+func kill(c *exec.Cmd)      { killGroup(c.Process.Pid) }
 
 // The group may be gone already, so ending it may fail at any time.
-func terminate(c *exec.Cmd) { syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
-func kill(c *exec.Cmd)      { syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+func terminateGroup(leader int) { syscall.Kill(-leader, syscall.SIGTERM) }
+func killGroup(leader int)      { syscall.Kill(-leader, syscall.SIGKILL) }
+
+// ownSession keeps a command from what is sent to this program's process group,
+// or to its terminal.
+func ownSession(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+func ignoreSignals() {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+}

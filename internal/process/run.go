@@ -17,6 +17,8 @@ type Command struct {
 	Argv []string
 	Dir  string   // empty: the current one
 	Env  []string // all that it sees of the environment, NAME=VALUE
+
+	Guard *Guard // ends it if this program is killed; may be nil
 }
 
 // Run runs a command to its end, without standard input; out takes what it
@@ -38,6 +40,8 @@ func Run(ctx context.Context, command Command, out *Lines) error {
 	if err := c.Start(); err != nil {
 		return err
 	}
+	command.Guard.started(c.Process.Pid)
+	defer command.Guard.ended(c.Process.Pid)
 	ended := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {
