@@ -296,26 +296,10 @@ func (c *Client) send(ctx context.Context, r request, s *session, auth *authoriz
 		status.challenges = nil // no other host says how this one wants its credential
 	}
 	if status.plainToTLS() && r.at == nil && to.Scheme == "http" && h.tls() {
+		resp.Body.Close() // its place is needed
 		return c.send(ctx, r, s, auth)
 	}
 	return status
-}
-
-// exchange sends one request when its registry has a place for it. Waiting for
-// that is not a stall.
-func (c *Client) exchange(req *http.Request, r request, watch *watch) (*http.Response, error) {
-	g := &c.host(r.repo.Host).gate
-	watch.timer.Stop()
-	if err := g.enter(req.Context(), r.nested); err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
-		return nil, err
-	}
-	started := time.Now()
-	defer func() { g.leave(time.Since(started)) }()
-	watch.timer.Reset(watch.stall)
-	return c.http.Do(req)
 }
 
 // bodyOf makes a request's body from bytes.

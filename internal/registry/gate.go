@@ -12,9 +12,10 @@ const (
 	// minInFlight how many after it has asked for fewer.
 	maxInFlight, minInFlight = 64, 4
 	// nearInFlight is how many a host is sent that answers within nearTime:
-	// there a connection costs more than it saves. While that is not known, no
-	// request waits longer than nearTime to find out.
-	nearInFlight, nearTime = 8, 3 * time.Millisecond
+	// there a connection costs more than it saves. While that is not known,
+	// firstInFlight are sent, since more would delay each other's answers, and
+	// no request waits longer than nearTime to find out.
+	firstInFlight, nearInFlight, nearTime = 2, 6, 3 * time.Millisecond
 )
 
 // A gate bounds the requests that are under way at one host, and holds all of
@@ -33,8 +34,11 @@ type gate struct {
 
 func (g *gate) limit() int {
 	limit := maxInFlight - g.fewer
-	if g.near || !g.opened.IsZero() && time.Since(g.opened) < nearTime {
+	switch {
+	case g.near:
 		limit = min(limit, nearInFlight)
+	case !g.opened.IsZero() && time.Since(g.opened) < nearTime:
+		limit = min(limit, firstInFlight)
 	}
 	return limit
 }

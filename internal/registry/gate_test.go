@@ -17,7 +17,7 @@ func TestGate(t *testing.T) {
 		took time.Duration // for 200 requests
 	}{
 		{50 * time.Millisecond, maxInFlight, 4*50*time.Millisecond + 2*nearTime},
-		{time.Millisecond, nearInFlight, 200 / nearInFlight * time.Millisecond},
+		{time.Millisecond, nearInFlight, (200/nearInFlight + 2) * time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var g gate

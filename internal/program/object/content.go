@@ -14,6 +14,8 @@ const (
 	window = 24 << 20
 	// small programs need no turn.
 	small = 1 << 20
+	// least is what a Reader begins with.
+	least = 64 << 10
 	// Beyond the window these are read: the beginning of each data segment,
 	// where Go keeps how it was built, and the end, where sections are listed.
 	dataHead, tail = 256 << 10, 64 << 10
@@ -74,8 +76,9 @@ var large struct {
 // Read identifies a file of that size, and reads no more of it than that takes.
 // The result does not refer to the file's memory.
 func (r *Reader) Read(content io.Reader, size int64) (File, []byte, error) {
-	if r.buffer == nil {
-		r.buffer = make([]byte, small)
+	if want := min(size, small); int64(len(r.buffer)) < want {
+		r.buffer = nil // so that both are never there at once
+		r.buffer = make([]byte, max(want, least))
 	}
 	head, err := fill(content, r.buffer[:min(size, HeadSize)])
 	if err != nil {

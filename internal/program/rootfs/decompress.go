@@ -16,8 +16,12 @@ import (
 const maxZstdWindow = 32 << 20
 
 // decompress looks at the first bytes, since media types lie.
-func decompress(r io.Reader) (io.Reader, func(), error) {
-	b := bufio.NewReaderSize(r, 64<<10)
+func (r *Reader) decompress(layer io.Reader) (io.Reader, func(), error) {
+	if r.raw == nil {
+		r.raw = bufio.NewReaderSize(layer, 64<<10)
+	}
+	b := r.raw
+	b.Reset(layer)
 	magic, err := b.Peek(6)
 	head := string(magic)
 	switch {

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"archive/tar"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -40,16 +41,17 @@ type Reader struct {
 	Budget *Budget
 	Jars   bool // look into jars as well, for libraries in them
 	files  object.Reader
+	raw    *bufio.Reader
 }
 
 // Read reads a layer, a tar file that may be compressed with gzip or zstd
 // (eStargz and zstd:chunked are such), from its beginning to its end.
 func (r *Reader) Read(layer io.Reader) (*Layer, error) {
-	content, done, err := decompress(layer)
+	content, done, err := r.decompress(layer)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer func() { done(); r.raw.Reset(nil) }() // a reader that rests holds no layer
 	content = &limited{content, maxBytes}
 	t := tar.NewReader(content)
 	l := newLayer()
