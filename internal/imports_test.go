@@ -46,6 +46,7 @@ var layers = map[string][]string{
 	"internal/pod":      {},
 	"internal/affinity": {"internal/exit", "internal/platform", "internal/pod"},
 	"internal/kubeyaml": {"internal/exit", "internal/pod", "internal/text"},
+	"internal/policy":   {"internal/exit", "internal/platform"},
 	"internal/lookup":   {"internal/image", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
