@@ -54,8 +54,9 @@ const (
 )
 
 type sessionKey struct {
-	host string
-	cred authn.AuthConfig
+	host  string
+	cred  authn.AuthConfig
+	group int
 }
 
 // Expect says what is going to be done in a repository ("pull", "push"), so that
@@ -107,10 +108,13 @@ func (c *Client) session(ctx context.Context, repo Repository) (*session, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.creds[repo] = cred
-	key := sessionKey{repo.Host, cred}
+	key := sessionKey{repo.Host, cred, c.group(repo, cred)}
 	s, ok := c.sessions[key]
 	if !ok {
 		s = &session{client: c, host: h, name: repo.Host, cred: cred}
+		if key.group < 0 {
+			s.addScope("repository:" + repo.Path + ":pull")
+		}
 		c.sessions[key] = s
 	}
 	return s, nil
@@ -157,9 +161,12 @@ func (s *session) authorize(ctx context.Context) (*authorization, error) {
 				return nil, context.Cause(ctx)
 			}
 		}
+		if s.scheme == unknown && s.client.o.Many {
+			s.learn()
+		}
 		a := &authorization{generation: s.generation, s: s}
 		switch {
-		case s.scheme == unknown && s.cred != (authn.AuthConfig{}):
+		case s.scheme == unknown && (s.cred != (authn.AuthConfig{}) || s.client.o.Many):
 			s.busy = make(chan struct{})
 			a.probe = true
 		case s.scheme == basic:
@@ -222,6 +229,9 @@ func (s *session) challenged(a *authorization, cs []challenge) (again bool, err 
 			}
 			s.scheme, s.challenge, s.token = bearer, c, ""
 			s.generation++
+			s.host.mu.Lock()
+			s.host.challenge = &c
+			s.host.mu.Unlock()
 			return true, nil
 		case c.scheme == "basic" && s.scheme != basic && (s.cred.Username != "" || s.cred.Auth != ""):
 			s.scheme = basic

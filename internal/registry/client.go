@@ -27,7 +27,11 @@ type Options struct {
 	UserAgent string
 	Wait      time.Duration // how long a manifest that is 404 is asked for again
 	Stall     time.Duration // how long nothing may arrive before a request is given up and sent again; 0: 30 s
-	Logf      func(format string, args ...any)
+	// Many says that many repositories are read in one run: the first request
+	// to a host shows alone how it wants to be asked, a token serves some of the
+	// repositories, and a limit of requests is waited for, however often.
+	Many bool
+	Logf func(format string, args ...any)
 
 	sleep func(context.Context, time.Duration) error // of tests
 }
@@ -43,6 +47,9 @@ type Client struct {
 	hosts    map[string]*host
 	sessions map[sessionKey]*session
 	creds    map[Repository]authn.AuthConfig
+	groups   map[Repository]int // of sessions
+	grouped  map[sessionKey]int // repositories, by host and credential
+	alone    map[Repository]int // those with a session of their own
 }
 
 // NewTransport returns a transport that keeps enough connections for all
@@ -83,6 +90,9 @@ func New(o Options) *Client {
 		hosts:    map[string]*host{},
 		sessions: map[sessionKey]*session{},
 		creds:    map[Repository]authn.AuthConfig{},
+		groups:   map[Repository]int{},
+		grouped:  map[sessionKey]int{},
+		alone:    map[Repository]int{},
 	}
 }
 
@@ -92,6 +102,8 @@ type host struct {
 	address string // host:port as the protocol needs it
 	scheme  string
 	guessed bool // http only because it is loopback: it may turn out to speak TLS
+
+	challenge *challenge // that a session has met: the host wants Bearer tokens
 
 	gate gate
 }
@@ -238,6 +250,9 @@ func (c *Client) try(ctx context.Context, r request) error {
 	}
 	for challenges := 0; ; challenges++ {
 		auth, err := s.authorize(ctx)
+		if err != nil && exit.CodeOf(err) == exit.Denied && c.apart(s, r.repo) {
+			return c.try(ctx, r)
+		}
 		if err != nil {
 			return err
 		}
@@ -251,6 +266,9 @@ func (c *Client) try(ctx context.Context, r request) error {
 			}
 		}
 		auth.done()
+		if status != nil && (status.Status == http.StatusUnauthorized || status.Status == http.StatusForbidden) && c.apart(s, r.repo) {
+			return c.try(ctx, r)
+		}
 		return s.scrub(err)
 	}
 }
