@@ -71,12 +71,6 @@ func Of(f *dockerfile.File, b dockerfile.Build, platforms platform.List) (all []
 	return all, notes, nil
 }
 
-// fits reports whether builders take an image for q where p is wanted: an
-// older variant is one that p runs. A variant that is open fits any.
-func fits(p, q platform.Platform) bool {
-	return p.OS == q.OS && p.Arch == q.Arch && (p.Variant == "" || q.Variant <= p.Variant)
-}
-
 // substitutes reports whether BuildKit takes an image for q where there is
 // none for p (github.com/containerd/platforms, compare.go).
 func substitutes(p, q platform.Platform) bool {
@@ -87,7 +81,7 @@ func substitutes(p, q platform.Platform) bool {
 func lacking(uses []Use, have platform.List) []Use {
 	var not []Use
 	for _, u := range uses {
-		if !slices.ContainsFunc(have, func(q platform.Platform) bool { return fits(u.Platform, q) }) {
+		if !slices.ContainsFunc(have, func(q platform.Platform) bool { return u.Platform.Runs(q) }) {
 			not = append(not, u)
 		}
 	}

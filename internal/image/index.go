@@ -167,6 +167,11 @@ func (l *lister) unmarked(ctx context.Context, d v1.Descriptor) (*List, error) {
 // Platforms returns the platforms of an image, or of all images of an index;
 // never an empty list.
 func (r *Reader) Platforms(ctx context.Context, m *Manifest) (platform.List, error) {
+	return r.PlatformsOf(ctx, m, nil)
+}
+
+// PlatformsOf is Platforms for an index that has been listed.
+func (r *Reader) PlatformsOf(ctx context.Context, m *Manifest, list *List) (platform.List, error) {
 	if m.MediaType.IsImage() {
 		c, err := r.Config(ctx, m)
 		if err != nil {
@@ -178,9 +183,11 @@ func (r *Reader) Platforms(ctx context.Context, m *Manifest) (platform.List, err
 		}
 		return platform.NewList(p), nil
 	}
-	list, err := r.List(ctx, m)
-	if err != nil {
-		return nil, err
+	if list == nil {
+		var err error
+		if list, err = r.List(ctx, m); err != nil {
+			return nil, err
+		}
 	}
 	if len(list.Images) == 0 {
 		return nil, r.NoImage(list)

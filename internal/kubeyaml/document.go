@@ -13,6 +13,7 @@ type Document struct {
 	Workloads  []*Workload
 	Unread     []Unread // what holds containers and is of no known kind
 	Left       []Left   // objects that are left alone
+	Others     []Other  // objects of the kinds that the Reader was asked for
 	Duplicates []Duplicate
 	Object     bool // it holds an object, by its looks if it was not parsed
 
@@ -78,6 +79,9 @@ type Duplicate struct {
 // A Reader reads chunks. It may be used by several goroutines.
 type Reader struct {
 	Kinds Kinds
+	// Others are kinds of the core that hold no PodSpec and are wanted all the
+	// same: "Node".
+	Others []string
 	// Named says that the user named the file: one that does not look like a
 	// manifest has to be readable at least.
 	Named bool
@@ -98,7 +102,7 @@ func (r *Reader) Read(c Chunk) (*Document, error) {
 		return d, nil
 	}
 	quiet := false // it is read for a note alone, and kubectl says what is wrong with it
-	if !r.worthReading(text) {
+	if !r.worthReading(text) && !r.holdsOthers(text) {
 		if !d.Object || !mayName(text) {
 			return d, nil
 		}

@@ -57,6 +57,9 @@ func (d *Document) find(obj *node, in List, depth int) error {
 	if kind == "" {
 		return nil
 	}
+	if apiVersion == "v1" && slices.Contains(d.reader.Others, kind) {
+		return d.other(obj, kind)
+	}
 	found := len(d.Workloads)
 	for _, p := range d.reader.Kinds.specPaths(apiVersion, kind) {
 		if err := d.descend(step{obj: obj, apiVersion: apiVersion, kind: kind, holder: p, first: found}, obj, obj, p.path, ""); err != nil {

@@ -5,10 +5,8 @@ import (
 	"context"
 	"sync"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
 )
@@ -26,7 +24,6 @@ type Cache struct {
 type answer struct {
 	once      sync.Once
 	platforms platform.List
-	digest    v1.Hash
 	err       error
 }
 
@@ -38,17 +35,6 @@ func New(client *registry.Client, parallel int) *Cache {
 // Platforms returns the platforms of an image. It is never an empty list: an
 // image without a platform is an error.
 func (c *Cache) Platforms(ctx context.Context, ref registry.Reference) (platform.List, error) {
-	a := c.answer(ctx, ref)
-	return a.platforms, a.err
-}
-
-// Digest returns the digest of the manifest that Platforms read.
-func (c *Cache) Digest(ctx context.Context, ref registry.Reference) (v1.Hash, error) {
-	a := c.answer(ctx, ref)
-	return a.digest, a.err
-}
-
-func (c *Cache) answer(ctx context.Context, ref registry.Reference) *answer {
 	c.mu.Lock()
 	a := c.answers[ref.String()]
 	if a == nil {
@@ -61,22 +47,15 @@ func (c *Cache) answer(ctx context.Context, ref registry.Reference) *answer {
 			return
 		}
 		defer c.slots.Release(1)
-		a.err = a.ask(ctx, c.client, ref)
+		a.platforms, a.err = c.ask(ctx, ref)
 	})
-	return a
+	return a.platforms, a.err
 }
 
-func (a *answer) ask(ctx context.Context, client *registry.Client, ref registry.Reference) error {
-	stored, err := client.Manifest(ctx, ref)
+func (c *Cache) ask(ctx context.Context, ref registry.Reference) (platform.List, error) {
+	i, err := Read(ctx, c.client, ref)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a.digest = stored.Digest
-	r := &image.Reader{Store: image.Remote{Client: client, Repo: ref.Repository}, Ref: ref.String(), Budget: &image.Budget{}}
-	m, err := r.Top(stored)
-	if err != nil {
-		return err
-	}
-	a.platforms, err = r.Platforms(ctx, m)
-	return err
+	return i.Platforms, nil
 }

@@ -35,6 +35,12 @@ func (p Platform) Covers(q Platform) bool {
 	return p.OS == q.OS && p.Arch == q.Arch && (p.Variant == "" || p.Variant == q.Variant)
 }
 
+// Runs reports whether p runs an image for q: of its own variant or an older
+// one. A variant that p leaves open is any.
+func (p Platform) Runs(q Platform) bool {
+	return p.OS == q.OS && p.Arch == q.Arch && (p.Variant == "" || q.Variant <= p.Variant)
+}
+
 // Compare orders platforms by operating system, architecture and variant.
 func (p Platform) Compare(q Platform) int {
 	if c := strings.Compare(p.OS, q.OS); c != 0 {
