@@ -43,11 +43,11 @@ var layers = map[string][]string{
 	"internal/dockerfile": {"internal/platform"},
 	"internal/bases":      {"internal/dockerfile", "internal/image", "internal/platform", "internal/registry"},
 	// manifests
-	"internal/pod":      {},
-	"internal/affinity": {"internal/exit", "internal/platform", "internal/pod"},
-	"internal/kubeyaml": {"internal/exit", "internal/pod", "internal/text"},
-	"internal/policy":   {"internal/exit", "internal/platform"},
-	"internal/lookup":   {"internal/image", "internal/platform", "internal/registry"},
+	"internal/pod":       {},
+	"internal/affinity":  {"internal/exit", "internal/platform", "internal/pod"},
+	"internal/kubeyaml":  {"internal/exit", "internal/pod", "internal/text"},
+	"internal/readiness": {"internal/affinity", "internal/platform", "internal/pod", "internal/text"},
+	"internal/lookup":    {"internal/exit", "internal/image", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},
 	"internal/command": {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/output", "internal/text"},

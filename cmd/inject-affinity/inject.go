@@ -17,6 +17,7 @@ import (
 	"github.com/polyarch/polyarch/internal/lookup"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/pod"
+	"github.com/polyarch/polyarch/internal/readiness"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
@@ -29,7 +30,8 @@ type injector struct {
 	options affinity.Options
 	skip    bool // an image whose platforms are not known narrows nothing
 
-	notesImages, pinsNothing bool // for ConfigMaps
+	survey bool     // documents are read for a report and not changed
+	others []string // kinds without a PodSpec that it wants
 }
 
 // lookups is how many registry look-ups run at the same time.
@@ -44,9 +46,6 @@ func (c *config) injector(ctx context.Context, log *command.Log, stdin io.Reader
 		images:  images,
 		options: affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster, Levels: c.labels == nfd},
 		skip:    c.onUnknown == "skip",
-
-		notesImages: c.printsPolicy() || c.policyUpdate != "",
-		pinsNothing: c.printsPolicy(),
 	}
 	if !c.offline {
 		in.cache = lookup.New(registry.New(registry.Options{
@@ -91,10 +90,12 @@ type findings struct {
 	unread          []kubeyaml.Unread
 	left            []note   // objects that are left alone
 	flags           []string // --pod-spec flags that name a place in it
-	images          []imageKey
-	object          bool // it holds an object
-	template        bool // it has to be rendered first
-	patch           bool // it is of a patch, and says where Pods run
+	object          bool     // it holds an object
+	template        bool     // it has to be rendered first
+	patch           bool     // it is of a patch, and says where Pods run
+
+	found  []readiness.Found // of a survey, as the next
+	others []kubeyaml.Other
 }
 
 // file sends one source through the injector into out.
@@ -190,16 +191,6 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
 		}
 		images[i] = affinity.Image{Container: c, Platforms: list}
-		if in.notesImages && list != nil {
-			keys, err := in.keys(ctx, strings.Clone(w.Namespace), c.Image, list)
-			if err != nil {
-				return err
-			}
-			f.images = append(f.images, keys...)
-		}
-		if in.pinsNothing {
-			continue
-		}
 		if text != "" && text != c.Image {
 			if err := w.SetImage(i, text); err != nil {
 				return err
@@ -216,7 +207,7 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 	done := workload{Line: w.Line}
 	// cloned, so that the record does not keep the document's bytes alive
 	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)
-	if missing || in.pinsNothing {
+	if missing {
 		f.workloads = append(f.workloads, done)
 		return nil
 	}

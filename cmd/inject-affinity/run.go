@@ -39,8 +39,8 @@ type config struct {
 	trustFunction                 bool
 	reportFile                    string
 
-	policy       bool
-	policyUpdate string
+	readiness platform.List
+	survey    surveyFlags
 }
 
 // nfd is Node Feature Discovery.
@@ -78,8 +78,12 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Bool(&c.trustFunction, "trust-function", false, "let a KRM function's functionConfig set artifacts, insecure-registry and report-file, which name files and hosts")
 	fs.String(&c.reportFile, "report-file", "", "write what was done, warnings, and the error of a failed run as JSON to `PATH`, for callers that hide standard error")
 
-	fs.Group("Admission")
-	c.policyFlags(fs)
+	fs.Group("Readiness")
+	fs.Var(&c.readiness, "readiness", "change nothing: report which workloads could run on these `PLATFORMS`, what blocks the others, and which images to build first; the exit code does not depend on that")
+	fs.ChoiceOr(&c.survey.verify, "verify-binaries", "off", []string{"entrypoint", "all", "off"}, "with --readiness, look into the images for programs that are for another platform than the image says: at what is started, at every program and library, or not at all")
+	fs.String(&c.survey.html, "html", "", "with --readiness, write the report as a page to `FILE`, which needs nothing else")
+	fs.Bool(&c.survey.suggest, "suggest", false, "with --readiness, look for a newer tag of the first images that block, which has the platform")
+	fs.Bool(&c.survey.pullSecrets, "pull-secrets", false, "with --readiness, use the registry credentials of the Secrets among the manifests, each for the workloads of its namespace")
 }
 
 func program() command.Program {
@@ -87,7 +91,7 @@ func program() command.Program {
 	return command.Program{
 		Name:    "inject-affinity",
 		Summary: "pin workloads to the nodes that can run their images",
-		Usage:   "[flags] FILE|FOLDER...\n[flags] -k DIR\n[flags] < MANIFESTS",
+		Usage:   "[flags] FILE|FOLDER...\n[flags] -k DIR\n[flags] < MANIFESTS\n--readiness PLATFORMS [flags] [FILE|FOLDER...]",
 		Details: `
 It adds node affinity to every Pod and Pod template, so that they run only on
 nodes whose platform all of their images were built for, and replaces built
@@ -97,10 +101,12 @@ inject-affinity --image 'app=ghcr.io/me/app:v1;linux/amd64,linux/arm64' -w k8s/
 inject-affinity --artifacts artifacts.json --diff k8s.yaml    # look first
 inject-affinity --artifacts artifacts.json --check -r .       # in CI: fail if it was not run
 inject-affinity --artifacts artifacts.json -k overlays/prod | kubectl apply -f -
-helm template chart | inject-affinity --taints "$(cat taints)" # asks the images' registries`,
+helm template chart | inject-affinity --taints "$(cat taints)" # asks the images' registries
+kubectl get deploy,sts,ds,cronjob,job,pod -A -o json | inject-affinity --readiness linux/arm64`,
 		Common: []string{"artifacts", "image", "write", "recursive", "diff", "check", "cluster-platforms", "taints", "on-unknown", "offline"},
 		Values: map[string]func(*command.Env) []string{
 			"cluster-platforms": func(*command.Env) []string { return platform.Common() },
+			"readiness":         func(*command.Env) []string { return platform.Common() },
 		},
 		Results: []output.Spec{
 			{Name: "changed", Description: "the number of workloads that changed, or would change"},
@@ -114,7 +120,11 @@ helm template chart | inject-affinity --taints "$(cat taints)" # asks the images
 
 func (c *config) run(ctx context.Context, env *command.Env) error {
 	var r record
-	err := c.inject(ctx, env, &r)
+	do := c.inject
+	if len(c.readiness) > 0 {
+		do = c.assess
+	}
+	err := do(ctx, env, &r)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = exit.Unreachablef("%w", err).Hint("allow more time with --timeout")
 	}
@@ -132,7 +142,7 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	stdin := env.Stdin
-	if len(env.Args) == 0 && c.kustomize == "" && c.crds != "-" && c.policyUpdate != "-" && !c.withoutManifests(env.Args) {
+	if len(env.Args) == 0 && c.kustomize == "" && c.crds != "-" {
 		limit := c.timeout
 		var err error
 		if stdin, err = c.function(ctx, env, stdin); err != nil {
@@ -144,7 +154,7 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 		}
 		c.timeout = min(c.timeout, limit)
 	}
-	if err := errors.Join(c.valid(env), c.validPolicy(env.Args)); err != nil {
+	if err := c.valid(env); err != nil {
 		return err
 	}
 	in, err := c.injector(ctx, env.Log, stdin)
@@ -159,7 +169,6 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 		}
 		defer s.in.Close()
 		sources = append(sources, s)
-	} else if c.withoutManifests(env.Args) {
 	} else if sources, r.Left, err = c.sources(env.Args, stdin); err != nil {
 		return err
 	}
@@ -181,26 +190,14 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 	if err := r.failed(c, env.Log); err != nil {
 		return err
 	}
-	if in.notesImages {
-		if r.policy, err = c.policies(ctx, env.Log, stdin, in, r); err != nil {
-			return err
-		}
-	}
 	return c.finish(env, r, out)
 }
 
 // finish puts the results where they are to go.
 func (c *config) finish(env *command.Env, r *record, out *sink) error {
-	if c.printsPolicy() {
-		return c.printPolicy(env, r)
-	}
 	report := r.report(c, out.shown)
 	switch {
 	case c.check:
-		stale := c.stalePolicy(r.policy)
-		if len(r.Files) == 0 && stale != nil {
-			return stale
-		}
 		if len(r.Files) == 0 {
 			return env.Write(report)
 		}
@@ -208,9 +205,6 @@ func (c *config) finish(env *command.Env, r *record, out *sink) error {
 			if _, err := env.Stdout.Write(r.marshal()); err != nil {
 				return err
 			}
-		}
-		if stale != nil {
-			env.Log.Error(stale)
 		}
 		return r.stale(env.Log)
 	case !c.write: // standard output comes last
@@ -229,6 +223,9 @@ func (c *config) finish(env *command.Env, r *record, out *sink) error {
 }
 
 func (c *config) valid(env *command.Env) error {
+	if given := c.survey.given(); given != "" {
+		return exit.Usagef("flag --%s is for --readiness", given)
+	}
 	claimed := env.Output.Claims(env.World())
 	modes := 0
 	for _, m := range []bool{c.write, c.diff, c.check} {
@@ -248,7 +245,7 @@ func (c *config) valid(env *command.Env) error {
 		return exit.Usagef("standard input cannot be both CustomResourceDefinitions and manifests").Hint("give one of them as a file")
 	case c.write && len(env.Args) == 0:
 		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
-	case claimed != "" && !c.write && !c.check && !(c.policy && c.policyUpdate != "" && c.policyUpdate != "-"):
+	case claimed != "" && !c.write && !c.check:
 		return exit.Usagef("flag %s needs --write or --check: without them, standard output carries the manifests", claimed)
 	}
 	return validGlobs(c.exclude)

@@ -117,7 +117,7 @@ func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, s source
 			return nil, context.Cause(ctx)
 		}
 	}
-	read := &kubeyaml.Reader{Kinds: in.kinds, Named: !s.found}
+	read := &kubeyaml.Reader{Kinds: in.kinds, Named: !s.found, Others: in.others}
 	docs := make([]*kubeyaml.Document, len(chunks))
 	out := make([]findings, len(chunks))
 	for i, c := range chunks {
@@ -129,6 +129,14 @@ func (in *injector) batch(ctx context.Context, chunks []kubeyaml.Chunk, s source
 		if docs[i], err = read.Read(c); err != nil {
 			out[i] = unreadable(s, err)
 		}
+	}
+	if in.survey {
+		for i, d := range docs {
+			if d != nil {
+				out[i] = surveyed(d)
+			}
+		}
+		return out, nil
 	}
 	in.ask(ctx, docs)
 	for i, d := range docs {

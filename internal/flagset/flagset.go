@@ -79,7 +79,12 @@ func (s *Set) Var(v flag.Value, name, usage string) {
 
 // Choice defines a flag that takes one of several words; the first is the default.
 func (s *Set) Choice(p *string, name string, words []string, usage string) {
-	*p = words[0]
+	s.ChoiceOr(p, name, words[0], words, usage)
+}
+
+// ChoiceOr is Choice with any of the words as the default.
+func (s *Set) ChoiceOr(p *string, name, value string, words []string, usage string) {
+	*p = value
 	s.Var(&choice{p, words}, name, usage+" `"+strings.Join(words, "|")+"`")
 }
 
