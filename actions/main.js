@@ -13,7 +13,7 @@ const path = require('node:path');
 const {credentials} = require('./credentials.js');
 
 // Flags that are no inputs: what a step prints and sets is the action's to say.
-const notInputs = ['json', 'result', 'github', 'dotenv', 'quiet', 'version', 'help', 'install', 'completion'];
+const notInputs = ['json', 'result', 'github', 'dotenv', 'quiet', 'version', 'help', 'install', 'completion', 'policy'];
 
 // fail ends the step. A message must not become a second command of the runner.
 function fail(code, message) {

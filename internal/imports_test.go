@@ -47,6 +47,7 @@ var layers = map[string][]string{
 	"internal/affinity":  {"internal/exit", "internal/platform", "internal/pod"},
 	"internal/kubeyaml":  {"internal/exit", "internal/pod", "internal/text"},
 	"internal/readiness": {"internal/affinity", "internal/platform", "internal/pod", "internal/text"},
+	"internal/policy":    {"internal/exit", "internal/platform"},
 	"internal/lookup":    {"internal/exit", "internal/image", "internal/platform", "internal/registry"},
 	// what every main shares
 	"internal/output":  {"internal/atomicfile", "internal/exit", "internal/flagset", "internal/text"},

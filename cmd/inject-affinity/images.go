@@ -18,6 +18,7 @@ type catalogue struct {
 }
 
 type build struct {
+	name      string // as it was given
 	ref       registry.Reference
 	text      string // as it is written into manifests
 	platforms platform.List
@@ -74,7 +75,7 @@ func (c *catalogue) add(where string, a artifacts.Build) error {
 			return exit.Usagef("%s: %w", where, err)
 		}
 	}
-	b := &build{ref: ref, text: a.Tag, platforms: a.Platforms}
+	b := &build{name: a.ImageName, ref: ref, text: a.Tag, platforms: a.Platforms}
 	if len(b.platforms) == 0 {
 		b.platforms = nil // not known: its registry is asked
 	}

@@ -30,6 +30,8 @@ type injector struct {
 	options affinity.Options
 	skip    bool // an image whose platforms are not known narrows nothing
 
+	notesImages, pinsNothing bool // for ConfigMaps
+
 	survey bool     // documents are read for a report and not changed
 	others []string // kinds without a PodSpec that it wants
 }
@@ -46,6 +48,9 @@ func (c *config) injector(ctx context.Context, log *command.Log, stdin io.Reader
 		images:  images,
 		options: affinity.Options{PerPlatform: c.terms == "per-platform", Cluster: c.cluster, Levels: c.labels == nfd},
 		skip:    c.onUnknown == "skip",
+
+		notesImages: c.printsPolicy() || c.policyUpdate != "",
+		pinsNothing: c.printsPolicy(),
 	}
 	if !c.offline {
 		in.cache = lookup.New(registry.New(registry.Options{
@@ -90,9 +95,10 @@ type findings struct {
 	unread          []kubeyaml.Unread
 	left            []note   // objects that are left alone
 	flags           []string // --pod-spec flags that name a place in it
-	object          bool     // it holds an object
-	template        bool     // it has to be rendered first
-	patch           bool     // it is of a patch, and says where Pods run
+	images          []imageKey
+	object          bool // it holds an object
+	template        bool // it has to be rendered first
+	patch           bool // it is of a patch, and says where Pods run
 
 	found  []readiness.Found // of a survey, as the next
 	others []kubeyaml.Other
@@ -191,6 +197,16 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
 		}
 		images[i] = affinity.Image{Container: c, Platforms: list}
+		if in.notesImages && list != nil {
+			keys, err := in.keys(ctx, strings.Clone(w.Namespace), c.Image, list)
+			if err != nil {
+				return err
+			}
+			f.images = append(f.images, keys...)
+		}
+		if in.pinsNothing {
+			continue
+		}
 		if text != "" && text != c.Image {
 			if err := w.SetImage(i, text); err != nil {
 				return err
@@ -207,7 +223,7 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 	done := workload{Line: w.Line}
 	// cloned, so that the record does not keep the document's bytes alive
 	done.Kind, done.Namespace, done.Name = strings.Clone(w.Kind), strings.Clone(w.Namespace), strings.Clone(w.Name)
-	if missing {
+	if missing || in.pinsNothing {
 		f.workloads = append(f.workloads, done)
 		return nil
 	}

@@ -28,11 +28,13 @@ type record struct {
 	Error     string     `json:"error,omitempty"` // of a run that failed, in a report file
 	Hints     []string   `json:"hints,omitempty"`
 
-	kinds    map[string]int  // of Left, by the word that the summary uses
-	problems []error         // why the run cannot succeed
-	unknown  map[string]bool // images whose platforms are not known
-	unread   []unreadKind    // that hold containers and are not known
-	flags    map[string]bool // --pod-spec flags that named a place
+	kinds    map[string]int          // of Left, by the word that the summary uses
+	problems []error                 // why the run cannot succeed
+	unknown  map[string]bool         // images whose platforms are not known
+	unread   []unreadKind            // that hold containers and are not known
+	flags    map[string]bool         // --pod-spec flags that named a place
+	images   map[place]platform.List // for ConfigMaps
+	policy   policyFile
 }
 
 // A workload is an object with a PodSpec.
@@ -95,6 +97,12 @@ func (r *record) add(s source, f findings) {
 	}
 	for _, flag := range f.flags {
 		set(&r.flags, flag)
+	}
+	for _, k := range f.images {
+		if r.images == nil {
+			r.images = map[place]platform.List{}
+		}
+		r.images[k.place] = k.platforms
 	}
 }
 
@@ -302,8 +310,12 @@ func (r *record) report(c *config, diff *excerpt) output.Report {
 		JSON:    r.document(),
 		Summary: r.summary(diff),
 	}
+	out.Files = c.policyFiles(r.policy)
 	if c.reportFile != "" {
-		out.Files = map[string][]byte{c.reportFile: r.marshal()}
+		if out.Files == nil {
+			out.Files = map[string][]byte{}
+		}
+		out.Files[c.reportFile] = r.marshal()
 	}
 	return out
 }

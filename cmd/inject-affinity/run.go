@@ -39,6 +39,9 @@ type config struct {
 	trustFunction                 bool
 	reportFile                    string
 
+	policy       bool
+	policyUpdate string
+
 	readiness platform.List
 	survey    surveyFlags
 }
@@ -77,6 +80,9 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.String(&c.crds, "crds", "", "learn which kinds hold PodSpecs from the CustomResourceDefinitions in `FILE`, as printed by kubectl get crds -o json; - is standard input")
 	fs.Bool(&c.trustFunction, "trust-function", false, "let a KRM function's functionConfig set artifacts, insecure-registry and report-file, which name files and hosts")
 	fs.String(&c.reportFile, "report-file", "", "write what was done, warnings, and the error of a failed run as JSON to `PATH`, for callers that hide standard error")
+
+	fs.Group("Admission")
+	c.policyFlags(fs)
 
 	fs.Group("Readiness")
 	fs.Var(&c.readiness, "readiness", "change nothing: report which workloads could run on these `PLATFORMS`, what blocks the others, and which images to build first; the exit code does not depend on that")
@@ -142,7 +148,7 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	stdin := env.Stdin
-	if len(env.Args) == 0 && c.kustomize == "" && c.crds != "-" {
+	if len(env.Args) == 0 && c.kustomize == "" && c.crds != "-" && c.policyUpdate != "-" && !c.withoutManifests(env.Args) {
 		limit := c.timeout
 		var err error
 		if stdin, err = c.function(ctx, env, stdin); err != nil {
@@ -154,7 +160,7 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 		}
 		c.timeout = min(c.timeout, limit)
 	}
-	if err := c.valid(env); err != nil {
+	if err := errors.Join(c.valid(env), c.validPolicy(env.Args)); err != nil {
 		return err
 	}
 	in, err := c.injector(ctx, env.Log, stdin)
@@ -169,6 +175,7 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 		}
 		defer s.in.Close()
 		sources = append(sources, s)
+	} else if c.withoutManifests(env.Args) {
 	} else if sources, r.Left, err = c.sources(env.Args, stdin); err != nil {
 		return err
 	}
@@ -190,14 +197,26 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 	if err := r.failed(c, env.Log); err != nil {
 		return err
 	}
+	if in.notesImages {
+		if r.policy, err = c.policies(ctx, env.Log, stdin, in, r); err != nil {
+			return err
+		}
+	}
 	return c.finish(env, r, out)
 }
 
 // finish puts the results where they are to go.
 func (c *config) finish(env *command.Env, r *record, out *sink) error {
+	if c.printsPolicy() {
+		return c.printPolicy(env, r)
+	}
 	report := r.report(c, out.shown)
 	switch {
 	case c.check:
+		stale := c.stalePolicy(r.policy)
+		if len(r.Files) == 0 && stale != nil {
+			return stale
+		}
 		if len(r.Files) == 0 {
 			return env.Write(report)
 		}
@@ -205,6 +224,9 @@ func (c *config) finish(env *command.Env, r *record, out *sink) error {
 			if _, err := env.Stdout.Write(r.marshal()); err != nil {
 				return err
 			}
+		}
+		if stale != nil {
+			env.Log.Error(stale)
 		}
 		return r.stale(env.Log)
 	case !c.write: // standard output comes last
@@ -245,7 +267,7 @@ func (c *config) valid(env *command.Env) error {
 		return exit.Usagef("standard input cannot be both CustomResourceDefinitions and manifests").Hint("give one of them as a file")
 	case c.write && len(env.Args) == 0:
 		return exit.Usagef("flag --write needs files").Hint("leave it out to read standard input and print the result")
-	case claimed != "" && !c.write && !c.check:
+	case claimed != "" && !c.write && !c.check && !(c.policy && c.policyUpdate != "" && c.policyUpdate != "-"):
 		return exit.Usagef("flag %s needs --write or --check: without them, standard output carries the manifests", claimed)
 	}
 	return validGlobs(c.exclude)

@@ -38,7 +38,7 @@ type sink struct {
 }
 
 func newSink(c *config, stdout io.Writer) *sink {
-	return &sink{write: c.write, diff: c.diff, check: c.check, stdout: stdout}
+	return &sink{write: c.write, diff: c.diff, check: c.check || c.printsPolicy(), stdout: stdout}
 }
 
 // begin starts a source, which r was opened from.

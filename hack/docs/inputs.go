@@ -28,6 +28,7 @@ var notInputs = map[string]string{
 	"help":       "it is in the documents",
 	"completion": "it is for shells",
 	"install":    "Tasks do it where they need it",
+	"policy":     "what a step prints is only its log, and policy-update writes a file",
 }
 
 // gitlabInputs are the flags that are inputs only of GitLab's components: a

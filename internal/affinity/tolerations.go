@@ -29,6 +29,11 @@ func Tolerations(s pod.Spec, images []Image, taints []pod.Taint) []pod.Toleratio
 	return add
 }
 
+// OfPlatform reports whether a taint is on nodes for their OS or architecture.
+func OfPlatform(t pod.Taint) bool {
+	return slices.Contains([]string{LabelArch, betaArch, LabelOS, betaOS, taintOS}, t.Key)
+}
+
 // otherPlatform reports whether a taint is on nodes of none of the platforms.
 func otherPlatform(t pod.Taint, l platform.List) bool {
 	if t.Value == "" {

@@ -3,6 +3,8 @@ package lookup
 import (
 	"context"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/platform"
@@ -12,7 +14,8 @@ import (
 // An Image is what a reference names.
 type Image struct {
 	Platforms platform.List // never empty
-	Single    bool          // it is one image, not an index
+	Digest    v1.Hash
+	Single    bool // it is one image, not an index
 
 	Reader *image.Reader
 	top    *image.Manifest
@@ -26,7 +29,7 @@ func Read(ctx context.Context, client *registry.Client, ref registry.Reference) 
 	if err != nil {
 		return nil, err
 	}
-	i := &Image{Reader: &image.Reader{Store: image.Remote{Client: client, Repo: ref.Repository}, Ref: ref.String(), Budget: &image.Budget{}}}
+	i := &Image{Digest: stored.Digest, Reader: &image.Reader{Store: image.Remote{Client: client, Repo: ref.Repository}, Ref: ref.String(), Budget: &image.Budget{}}}
 	if i.top, err = i.Reader.Top(stored); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"sync"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/polyarch/polyarch/internal/platform"
@@ -24,6 +25,7 @@ type Cache struct {
 type answer struct {
 	once      sync.Once
 	platforms platform.List
+	digest    v1.Hash
 	err       error
 }
 
@@ -35,6 +37,17 @@ func New(client *registry.Client, parallel int) *Cache {
 // Platforms returns the platforms of an image. It is never an empty list: an
 // image without a platform is an error.
 func (c *Cache) Platforms(ctx context.Context, ref registry.Reference) (platform.List, error) {
+	a := c.answer(ctx, ref)
+	return a.platforms, a.err
+}
+
+// Digest returns the digest of the manifest that Platforms read.
+func (c *Cache) Digest(ctx context.Context, ref registry.Reference) (v1.Hash, error) {
+	a := c.answer(ctx, ref)
+	return a.digest, a.err
+}
+
+func (c *Cache) answer(ctx context.Context, ref registry.Reference) *answer {
 	c.mu.Lock()
 	a := c.answers[ref.String()]
 	if a == nil {
@@ -47,15 +60,16 @@ func (c *Cache) Platforms(ctx context.Context, ref registry.Reference) (platform
 			return
 		}
 		defer c.slots.Release(1)
-		a.platforms, a.err = c.ask(ctx, ref)
+		a.err = a.ask(ctx, c.client, ref)
 	})
-	return a.platforms, a.err
+	return a
 }
 
-func (c *Cache) ask(ctx context.Context, ref registry.Reference) (platform.List, error) {
-	i, err := Read(ctx, c.client, ref)
+func (a *answer) ask(ctx context.Context, client *registry.Client, ref registry.Reference) error {
+	i, err := Read(ctx, client, ref)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return i.Platforms, nil
+	a.digest, a.platforms = i.Digest, i.Platforms
+	return nil
 }
