@@ -34,9 +34,10 @@ var layers = map[string][]string{
 	"internal/program/object": {"internal/platform"},
 	"internal/program/rootfs": {"internal/program/object"},
 	"internal/layout":         {"internal/exit"},
+	"internal/sbom":           {"internal/platform"},
 	"internal/image":          {"internal/exit", "internal/platform", "internal/registry"},
 	"internal/verify":         {"internal/exit", "internal/image", "internal/platform", "internal/program", "internal/program/rootfs"},
-	"internal/index":          {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/registry", "internal/text", "internal/verify"},
+	"internal/index":          {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/registry", "internal/sbom", "internal/text", "internal/verify"},
 	// building
 	"internal/builder":    {"internal/exit", "internal/platform", "internal/process", "internal/text"},
 	"internal/artifacts":  {"internal/exit", "internal/platform", "internal/text"},

@@ -21,15 +21,15 @@ import (
 
 // checkEvidence refuses flags of evidence where nothing could bear it.
 func (c *config) checkEvidence() error {
-	if len(c.gates) == 0 {
-		return nil
-	}
-	switch {
-	case c.build.noStitch:
-		return exit.Usagef("flag --gate is for an index, and --no-stitch makes none").Hint("give it to the run that stitches")
-	case c.output != "":
-		return exit.Usagef("flag --gate is for an index in a registry, which tools find by its digest, and --output writes to a layout").
-			Hint("nobody pulls a layout before it is pushed: run the command after this one")
+	for _, f := range []struct{ name, instead string }{{"gate", "run the command after this one"}, {"attach", "attach it to what is pushed"}} {
+		switch {
+		case f.name == "gate" && len(c.gates) == 0 || f.name == "attach" && len(c.attach) == 0:
+		case c.build.noStitch:
+			return exit.Usagef("flag --%s is for an index, and --no-stitch makes none", f.name).Hint("give it to the run that stitches")
+		case c.output != "":
+			return exit.Usagef("flag --%s is for an index in a registry, which tools find by its digest, and --output writes to a layout", f.name).
+				Hint("nobody pulls a layout before it is pushed: %s", f.instead)
+		}
 	}
 	return nil
 }

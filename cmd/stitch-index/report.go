@@ -24,6 +24,7 @@ type document struct {
 	Tags      []string      `json:"tags"`
 	Platforms platform.List `json:"platforms"`
 	Images    []child       `json:"images"`
+	Referrers []referrer    `json:"referrers,omitempty"` // that this run attached to the index
 	DryRun    bool          `json:"dryRun"`
 }
 
@@ -43,8 +44,23 @@ type child struct {
 	Programs  []verify.Program  `json:"programs,omitempty"`
 	Blobs     index.Transfer    `json:"blobs"`
 
-	Attestations []v1.Hash `json:"attestations,omitempty"`
-	Notes        []string  `json:"notes,omitempty"`
+	Attestations []v1.Hash  `json:"attestations,omitempty"`
+	Referrers    []referrer `json:"referrers,omitempty"` // that this run attached to it
+	Notes        []string   `json:"notes,omitempty"`
+}
+
+// referrer is a file that was attached.
+type referrer struct {
+	ArtifactType string  `json:"artifactType"`
+	Digest       v1.Hash `json:"digest"` // of the manifest that refers to the image
+	File         string  `json:"file"`
+}
+
+func referrers(all []index.Referrer) (rs []referrer) {
+	for _, r := range all {
+		rs = append(rs, referrer{r.ArtifactType, r.Digest, r.Name})
+	}
+	return rs
 }
 
 // level is what an image demands of the processor.
@@ -66,6 +82,7 @@ func (c *config) document(to destination, r *index.Result) document {
 		Size:      len(r.Index.Bytes),
 		Tags:      to.tags,
 		Platforms: r.Platforms(),
+		Referrers: referrers(r.Referrers),
 		DryRun:    c.dryRun,
 	}
 	if len(to.tags) > 0 {
@@ -128,7 +145,7 @@ func (c *config) children(r *index.Result) []child {
 				one.Level = &level{v.Level.Variant, v.Level.Path, v.Level.From, v.Declared}
 			}
 		}
-		one.Blobs = i.Transfer
+		one.Blobs, one.Referrers = i.Transfer, referrers(i.Referrers)
 		for _, a := range i.Attestations {
 			one.Attestations = append(one.Attestations, a.Descriptor.Digest)
 		}

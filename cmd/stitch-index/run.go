@@ -35,6 +35,7 @@ type config struct {
 	onImages     flagset.Lines
 	fromGit      bool
 	gates        flagset.Lines
+	attach       flagset.Lines
 	artifacts    string
 	name         string
 	build        building
@@ -66,6 +67,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Bool(&c.fromGit, "git-annotations", false, "annotate the index with the commit, its date and the URL of the repository that --context is in")
 	fs.Group("Evidence")
 	fs.Var(&c.gates, "gate", "run this `COMMAND` in a shell when the index stands under its digest, and move no tag if it fails; it gets IMAGE_REF, PLATFORMS, IMAGE_linux_arm64 and its like, and IMAGE_JSON; can be repeated, or one per line")
+	fs.Var(&c.attach, "attach", "attach a file to the index, or to the image of a platform, before any tag moves, `[PLATFORM:]TYPE=FILE`, for example linux/arm64:application/spdx+json=arm64.json; {platform} in FILE stands for linux_arm64 of each image; an SBOM of another architecture is refused; can be repeated, or one per line")
 	fs.Group("Files")
 	fs.String(&c.artifacts, "artifacts-file", "", "describe the image in a file at `PATH`, for inject-affinity --artifacts and skaffold deploy --build-artifacts")
 	fs.String(&c.name, "name", "", "the `NAME` that manifests use for the image, for the artifacts file (default: --image without a tag)")
@@ -129,6 +131,9 @@ stitch-index --image ghcr.io/me/app --tag v1 $AMD64_SOURCE $ARM64_SOURCE
 # sign before a tag moves, and move none if the smoke test fails
 stitch-index --image ghcr.io/me/app --tag v1 --gate './smoke-test "$IMAGE_linux_arm64"' \
   --gate 'cosign sign --yes --recursive "$IMAGE_REF"' $AMD64_SOURCE $ARM64_SOURCE
+
+# an SBOM of each image, sbom-linux_amd64.json and so on, refers to it before the tag moves
+stitch-index --image ghcr.io/me/app --tag v1 --attach 'application/spdx+json=sbom-{platform}.json' $AMD64_SOURCE $ARM64_SOURCE
 
 # build with your own script
 stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 -- ./build.sh`,

@@ -25,9 +25,14 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 	for _, n := range notes {
 		env.Log.Infof("note: %s", n)
 	}
+	attachments, err := c.attachments()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	job := c.job(env, to, options, sources)
+	job.Attach = attachments
 	job.Meter = &index.Meter{}
 	w := watch(env, job.Meter)
 	job.Client = c.client(env, w.logf)

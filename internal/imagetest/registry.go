@@ -27,6 +27,8 @@ type Registry struct {
 	Lifetime time.Duration // of tokens; 0: five minutes
 	Realm    string        // of the token service; empty: this registry's own
 	NoMount  bool          // mounts begin an upload instead
+	// NoReferrers has it know nothing of what refers to a manifest.
+	NoReferrers bool
 
 	// Fault handles a request in place of the registry if it returns true.
 	Fault func(w http.ResponseWriter, r *http.Request) bool
@@ -114,6 +116,14 @@ func (g *Registry) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(b))
 	repo, rest, ok := splitPath(r.URL.Path)
+	if strings.HasPrefix(rest, "referrers/") && g.NoReferrers {
+		writeError(w, http.StatusNotFound, "UNSUPPORTED", "no such API")
+		return
+	}
+	var m struct{ Subject struct{ Digest string } }
+	if r.Method == http.MethodPut && strings.HasPrefix(rest, "manifests/") && !g.NoReferrers && json.Unmarshal(b, &m) == nil && m.Subject.Digest != "" {
+		w.Header().Set("OCI-Subject", m.Subject.Digest)
+	}
 	if !ok || !strings.HasPrefix(rest, "blobs/") {
 		g.inner.ServeHTTP(w, r)
 		return
@@ -268,6 +278,14 @@ func (g *Registry) Manifest(repo, name string) []byte {
 	if w.Code != 200 {
 		return nil
 	}
+	return w.Body.Bytes()
+}
+
+// Referrers returns the index of what refers to a manifest.
+func (g *Registry) Referrers(repo, digest string) []byte {
+	r := httptest.NewRequest(http.MethodGet, "/v2/"+repo+"/referrers/"+digest, nil)
+	w := httptest.NewRecorder()
+	g.inner.ServeHTTP(w, r)
 	return w.Body.Bytes()
 }
 

@@ -24,6 +24,7 @@ type Image struct {
 	Attestations []Attestation
 	Verification *verify.Verification // nil if it was not verified
 	Transfer     Transfer
+	Referrers    []Referrer // that this run attached to it
 }
 
 // An Attestation says how an image was built: a manifest that BuildKit puts

@@ -123,7 +123,7 @@ func copyReferrers(ctx context.Context, to *pushing, from registry.Repository, s
 		if err == nil && r.Tag != "" {
 			err = to.client.PutManifest(ctx, to.repo.Tag(r.Tag), m)
 		} else if err == nil {
-			err = to.client.PutReferrer(ctx, to.repo, subject, m, r.Descriptor)
+			_, err = to.client.PutReferrers(ctx, to.repo, subject, []registry.NewReferrer{{Manifest: m, Descriptor: r.Descriptor}})
 		}
 		if err != nil {
 			return n, fmt.Errorf("copying %s, which refers to %s: %w", image.Short(r.Digest), image.Short(subject), err)

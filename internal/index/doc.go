@@ -8,9 +8,8 @@
 //	check.go      []reading                     → []*child: an image whose platform is settled
 //	compute.go    []*child, Options             → the bytes of the index
 //	transfer.go   blobs and manifests           → to a target that lacks them
+//	attach.go     files                         → what refers to the images and the index, before a gate is asked
 //	publish.go    the index                     → named by its tags
 //
-// Nobody who pulls a tag sees any of it before the last step. What has to
-// stand between the index and its tags goes between transfer and publish, in
-// Stitch.
+// Nobody who pulls a tag sees any of it before the last step.
 package index

@@ -26,6 +26,10 @@ type scenario struct {
 	repo     string
 	from, at *imagetest.Registry // at is where the index goes, the same as from or another
 	old      map[string]string   // what the tags name before
+
+	evidence  bool // files are attached and a gate is asked
+	fallback  bool // the registry does not list what refers to a manifest
+	unfounded []string
 }
 
 func scenarios(t *testing.T) []*scenario {
@@ -36,6 +40,9 @@ func scenarios(t *testing.T) []*scenario {
 		{name: "three tags", tags: tags(3), to: sourceHost, repo: "app"},
 		{name: "another repository", tags: tags(1), to: sourceHost, repo: "copy"},
 		{name: "another registry", tags: tags(3), to: targetHost, repo: "copy"},
+		{name: "evidence", tags: tags(1), to: sourceHost, repo: "app", evidence: true},
+		{name: "evidence listed by tags", tags: tags(1), to: sourceHost, repo: "app", evidence: true, fallback: true},
+		{name: "evidence in another registry", tags: tags(1), to: targetHost, repo: "copy", evidence: true},
 	} {
 		all = append(all, &s)
 	}
@@ -49,7 +56,8 @@ func (s *scenario) prepare(t *testing.T, auth string) {
 	if s.to != sourceHost {
 		s.at = imagetest.NewRegistry()
 	}
-	s.old = map[string]string{}
+	s.old, s.unfounded = map[string]string{}, nil
+	s.at.NoReferrers = s.fallback
 	for n, tag := range s.tags {
 		if n == len(s.tags)-1 && n > 0 {
 			continue // one of several tags does not exist yet
@@ -72,14 +80,35 @@ func (s *scenario) run(ctx context.Context, t *testing.T) (*index.Result, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	return index.Stitch(ctx, index.Job{
+	j := index.Job{
 		Client: client(network), Sources: sources(sourceHost, 2, false), Verify: verify.Entrypoint,
 		Target: registry.Repository{Host: s.to, Path: s.repo}, Tags: s.tags,
-	})
+	}
+	if s.evidence {
+		j.Sources = j.Sources[:1] // for fewer requests to fail: each has many files
+		j.Attach = attachments(1)
+		j.Gate = func(_ context.Context, r *index.Result) error {
+			s.unfounded = append(s.unfounded, lacks(s.at, s.repo, r.Index.Digest.String(), s.fallback)...)
+			return nil
+		}
+	}
+	return index.Stitch(ctx, j)
 }
 
-// state says what the tags name: "right", "old", or what else.
+// state says what the tags name: "right", "old", or what else. A tag that names
+// an index without its evidence is never right, nor is a gate that was asked
+// about one.
 func (s *scenario) state(want string) string {
+	if len(s.unfounded) > 0 {
+		return "the gate was asked before " + strings.Join(s.unfounded, ", ")
+	}
+	for _, tag := range s.tags {
+		if s.evidence && s.at.Tag(s.repo, tag) == want {
+			if missing := lacks(s.at, s.repo, want, s.fallback); missing != nil {
+				return tag + " names an index that lacks " + strings.Join(missing, ", ")
+			}
+		}
+	}
 	states := map[string]bool{}
 	var detail []string
 	for _, tag := range s.tags {

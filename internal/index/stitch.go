@@ -35,6 +35,8 @@ type Job struct {
 	// KeepPlatforms refuses an index that lacks a platform which a tag has now.
 	KeepPlatforms bool
 
+	// Attach is what refers to the index or its images when they are published.
+	Attach []Attachment
 	// Gate is called when the index stands under its digest, complete, and before
 	// any tag moves; after an error none does. It may be nil.
 	Gate func(context.Context, *Result) error
@@ -52,7 +54,9 @@ type Job struct {
 type Result struct {
 	Index  *registry.Manifest
 	Images []*Image // in the order in which they stand in the index
-	Notes  []string
+	// Referrers are those of the index that this run attached to it.
+	Referrers []Referrer
+	Notes     []string
 }
 
 // Platforms returns the platforms of the index.
@@ -110,7 +114,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	if err := kept(before, children, j.Append); err != nil {
 		return nil, err
 	}
-	index, err := compute(children, old, j.Options)
+	result, files, err := j.result(children, old, notes.add)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +129,7 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 				err = kept(before, children, j.Append)
 			}
 			if err == nil {
-				index, err = compute(children, old, j.Options)
+				result, files, err = j.result(children, old, func(string, ...any) {})
 			}
 		}
 		return err
@@ -137,15 +141,11 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 			return nil, err
 		}
 	}
-	result := &Result{Index: index}
-	for _, c := range ordered(children) {
-		result.Images = append(result.Images, &c.Image)
-	}
-	standing, err := j.prove(ctx, to, result)
+	standing, err := j.prove(ctx, to, result, files)
 	if err != nil {
 		return nil, err
 	}
-	if err := to.publish(ctx, index, j.childTags(children), standing); err != nil {
+	if err := to.publish(ctx, result.Index, j.childTags(children), standing); err != nil {
 		return nil, err
 	}
 	for _, c := range children {
@@ -157,16 +157,42 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	return result, nil
 }
 
+// result computes the index, and what refers to it and its images.
+func (j Job) result(children []*child, old *older, note func(string, ...any)) (*Result, []*evidence, error) {
+	index, err := compute(children, old, j.Options)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &Result{Index: index}
+	for _, c := range ordered(children) {
+		r.Images = append(r.Images, &c.Image)
+	}
+	of, ofIndex, err := attached(j.Attach, r.Images, note)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := evidences(r, of, ofIndex)
+	return r, all, err
+}
+
 // prove does what has to be done before the index gets its tags: what fails
 // here keeps it from them. It reports whether the index stands by then.
-func (j Job) prove(ctx context.Context, to target, r *Result) (standing bool, err error) {
-	if j.Gate == nil || j.DryRun {
+func (j Job) prove(ctx context.Context, to target, r *Result, all []*evidence) (standing bool, err error) {
+	if j.Gate == nil && len(all) == 0 || j.DryRun {
 		return false, nil
 	}
-	if err := to.putManifest(ctx, r.Index); err != nil {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return to.putManifest(gctx, r.Index) })
+	g.Go(func() error { return put(gctx, to, all) })
+	if err := g.Wait(); err != nil {
 		return false, err
 	}
-	return true, j.Gate(ctx, r)
+	if j.Gate != nil {
+		if err := j.Gate(ctx, r); err != nil {
+			return true, err
+		}
+	}
+	return true, confirm(ctx, to, all)
 }
 
 // read reads the sources and, beside them, what the tags name now.
@@ -179,6 +205,7 @@ func (r *reader) read(ctx context.Context, j Job) ([]reading, []*standing, *olde
 		readings, err = r.all(ctx, j.Sources)
 		return err
 	})
+	g.Go(func() error { return r.transfer.bring(ctx, j.Attach) })
 	if j.Append || j.KeepPlatforms {
 		g.Go(func() (err error) {
 			if before, err = r.standing(ctx, j); err == nil && j.Append {

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,6 +24,10 @@ type target interface {
 	// copyReferrers copies what refers to an image of a repository; ok is false
 	// if the target has no place for it.
 	copyReferrers(ctx context.Context, from registry.Repository, subject v1.Hash) (n int, ok bool, err error)
+	// putReferrers stores what refers to a manifest; byTag says that a tag lists
+	// it. listReferrers makes sure that the tag does.
+	putReferrers(ctx context.Context, subject v1.Hash, rs []registry.NewReferrer) (byTag bool, err error)
+	listReferrers(ctx context.Context, subject v1.Hash, rs []registry.NewReferrer) error
 	// publish has the tags name the index, which stands if it was put by its
 	// digest before.
 	publish(ctx context.Context, index *registry.Manifest, children []tagged, standing bool) error
@@ -71,6 +76,14 @@ func (p *pushing) copyReferrers(ctx context.Context, from registry.Repository, s
 	return n, true, err
 }
 
+func (p *pushing) putReferrers(ctx context.Context, subject v1.Hash, rs []registry.NewReferrer) (bool, error) {
+	return p.client.PutReferrers(ctx, p.repo, subject, rs)
+}
+
+func (p *pushing) listReferrers(ctx context.Context, subject v1.Hash, rs []registry.NewReferrer) error {
+	return p.client.ListReferrers(ctx, p.repo, subject, rs)
+}
+
 // writing is the target that is an OCI layout on disk.
 type writing struct {
 	*layout.Layout
@@ -95,6 +108,12 @@ func (w *writing) putManifest(_ context.Context, m *registry.Manifest) error {
 func (w *writing) copyReferrers(context.Context, registry.Repository, v1.Hash) (int, bool, error) {
 	return 0, false, nil
 }
+
+func (w *writing) putReferrers(context.Context, v1.Hash, []registry.NewReferrer) (bool, error) {
+	return false, errors.New("a layout has no place for what refers to an image")
+}
+
+func (w *writing) listReferrers(context.Context, v1.Hash, []registry.NewReferrer) error { return nil }
 
 func (w *writing) publish(ctx context.Context, index *registry.Manifest, children []tagged, _ bool) error {
 	if err := w.putManifest(ctx, index); err != nil {
@@ -140,5 +159,11 @@ func (nowhere) putManifest(context.Context, *registry.Manifest) error { return n
 func (nowhere) copyReferrers(context.Context, registry.Repository, v1.Hash) (int, bool, error) {
 	return 0, true, nil
 }
+
+func (nowhere) putReferrers(context.Context, v1.Hash, []registry.NewReferrer) (bool, error) {
+	return false, nil
+}
+
+func (nowhere) listReferrers(context.Context, v1.Hash, []registry.NewReferrer) error { return nil }
 
 func (nowhere) publish(context.Context, *registry.Manifest, []tagged, bool) error { return nil }

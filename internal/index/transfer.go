@@ -23,7 +23,7 @@ const (
 	// line, few enough for memory to stay flat. Short ones do not count.
 	streams   = 6
 	longBlob  = 1 << 20
-	maxShorts = 32
+	maxShorts = 64
 	// earlyStreams is how many blobs are asked for at their source before it
 	// is known that the target lacks them: it saves a round trip.
 	earlyStreams = 16
@@ -45,6 +45,8 @@ type transfer struct {
 	mu    sync.Mutex
 	blobs map[v1.Hash]*blob
 	early int // how many blobs were asked for at their source
+
+	extra []*blob // that no image has
 }
 
 // A blob is one that the target may lack. It is asked about once, however many
@@ -212,6 +214,12 @@ func (t *transfer) assign(children []*child) []*blob {
 		if b, ok := t.blobs[c.found.manifest.Config.Digest]; ok && c.found.config != nil {
 			b.text = c.found.config.Stored
 		}
+	}
+	for _, b := range t.extra {
+		if b.up != nil && !counted[b] {
+			pending = append(pending, b)
+		}
+		counted[b] = true
 	}
 	slices.SortFunc(pending, func(a, b *blob) int {
 		return cmp.Or(cmp.Compare(b.d.Size, a.d.Size), strings.Compare(a.d.Digest.Hex, b.d.Digest.Hex))

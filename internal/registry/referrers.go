@@ -1,13 +1,11 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -36,7 +34,7 @@ func (c *Client) Referrers(ctx context.Context, repo Repository, subject v1.Hash
 		return nil, Explain("reading what refers to "+repo.Digest(subject).String(), repo.Host, err)
 	}
 	if list == nil {
-		if list, err = c.fallbackList(ctx, repo, subject); err != nil {
+		if list, _, err = c.fallbackList(ctx, repo, subject); err != nil {
 			return nil, err
 		}
 	}
@@ -122,38 +120,22 @@ func nextPage(resp *http.Response) (*url.URL, error) {
 	return nil, nil
 }
 
-func (c *Client) fallbackList(ctx context.Context, repo Repository, subject v1.Hash) (*v1.IndexManifest, error) {
-	list := &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
-	m, ok, err := c.Lookup(ctx, repo.Tag(fallbackTag(subject)))
+// fallbackList reads the list that a tag keeps; at is what the tag names, zero
+// if there is no such tag.
+func (c *Client) fallbackList(ctx context.Context, repo Repository, subject v1.Hash) (list *v1.IndexManifest, at v1.Hash, err error) {
+	list = &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
+	ref := repo.Tag(fallbackTag(subject))
+	m, ok, err := c.Lookup(ctx, ref)
 	if err != nil || !ok {
-		return list, err
+		return list, at, err
 	}
-	if err := json.Unmarshal(m.Bytes, list); err != nil {
-		return nil, Explain("reading "+repo.Tag(fallbackTag(subject)).String(), repo.Host, err)
+	err = json.Unmarshal(m.Bytes, list)
+	switch {
+	case err != nil:
+	case m.MediaType != types.OCIImageIndex && list.MediaType != types.OCIImageIndex:
+		err = fmt.Errorf("it is %q, and not a list of what refers to a manifest", m.MediaType)
+	case len(list.Manifests) > maxReferrers:
+		err = fmt.Errorf("there are more than %d", maxReferrers)
 	}
-	return list, nil
-}
-
-// PutReferrer stores a manifest that refers to subject. Where the registry
-// does not keep the list of referrers itself, it is kept for it.
-func (c *Client) PutReferrer(ctx context.Context, repo Repository, subject v1.Hash, m *Manifest, d v1.Descriptor) error {
-	kept := false
-	err := c.put(ctx, repo.Digest(m.Digest), m, v1.Hash{}, func(h http.Header) { kept = h.Get("OCI-Subject") != "" })
-	if err != nil || kept {
-		return err
-	}
-	list, err := c.fallbackList(ctx, repo, subject)
-	if err != nil || slices.ContainsFunc(list.Manifests, func(have v1.Descriptor) bool { return have.Digest == d.Digest }) {
-		return err
-	}
-	list.Manifests = append(list.Manifests, d)
-	b, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	digest, _, err := v1.SHA256(bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	return c.PutManifest(ctx, repo.Tag(fallbackTag(subject)), &Manifest{MediaType: types.OCIImageIndex, Digest: digest, Bytes: b})
+	return list, m.Digest, Explain("reading "+ref.String(), repo.Host, err)
 }
