@@ -45,7 +45,7 @@ if [[ ! -e $policy ]]; then
   chmod +x "$policy"
   trap 'rm -f "$policy"' EXIT
 fi
-apt-get -qq install --no-install-recommends "${missing[@]}" >/dev/null
+apt-get -qq -o DPkg::Lock::Timeout=600 install --no-install-recommends "${missing[@]}" >/dev/null
 for p in "${packages[@]}"; do
   name=${p%%:*} oldest=${p#*:}
   have=$(dpkg-query -W -f '${Version}' "$name")

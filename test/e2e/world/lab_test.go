@@ -25,6 +25,8 @@ import (
 
 const version = "v0.2.0"
 
+const tapToken, gitlabToken = "ghp_of-the-tap", "glpat-of-the-mirror"
+
 const registryUser, registryPassword = "releaser", "of the registry"
 
 // A world is a repository that is released, and what is outside of it.
@@ -32,6 +34,8 @@ type world struct {
 	dir      string
 	tree     string // the repository, at the tag
 	origin   string // what it is pushed to
+	tap      string // Homebrew's, and
+	mirror   string // GitLab's repository
 	github   *github
 	proxy    *proxy
 	proxyURL string
@@ -44,7 +48,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{dir: dir, tree: filepath.Join(dir, "polyarch"), origin: filepath.Join(dir, "origin"), keep: filepath.Join(dir, "keep"), home: filepath.Join(dir, "home"), github: &github{}}
+	w := &world{dir: dir, tree: filepath.Join(dir, "polyarch"), origin: filepath.Join(dir, "origin"), tap: filepath.Join(dir, "tap"), mirror: filepath.Join(dir, "mirror"), keep: filepath.Join(dir, "keep"), home: filepath.Join(dir, "home"), github: &github{}}
 	for _, d := range []string{w.tree, w.origin, w.keep, w.home, filepath.Join(dir, "blobs")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
@@ -68,7 +72,8 @@ func newWorld(t *testing.T) *world {
 		images.ServeHTTP(rw, r)
 	}))
 	w.proxyURL = "http://" + listen(t, w.proxy)
-	w.write(t, filepath.Join(w.home, ".gitconfig"), "[user]\nname = a\nemail = a@example.com\n[url \"file://"+w.origin+"\"]\ninsteadOf = https://github.com/polyarch/polyarch\n")
+	w.write(t, filepath.Join(w.home, ".gitconfig"), "[user]\nname = a\nemail = a@example.com\n[url \"file://"+w.origin+"\"]\ninsteadOf = https://github.com/polyarch/polyarch\n"+
+		"[url \"file://"+w.tap+"\"]\ninsteadOf = https://github.com/polyarch/homebrew-tap\n[url \"file://"+w.mirror+"\"]\ninsteadOf = https://gitlab.com/polyarch/polyarch.git\n")
 	return w
 }
 
@@ -112,7 +117,9 @@ func (w *world) copyTree(t *testing.T) {
 	t.Helper()
 	copying := fmt.Sprintf("git -C %q ls-files -z | tar -C %q --null --files-from - --ignore-failed-read -cf - 2> /dev/null | tar -C %q -xf -", repository(), repository(), w.tree)
 	w.must(t, w.dir, "bash", "-c", copying)
-	w.must(t, w.origin, "git", "init", "--quiet", "--bare")
+	for _, bare := range []string{w.origin, w.tap, w.mirror} {
+		w.must(t, w.dir, "git", "init", "--quiet", "--bare", "--initial-branch=main", bare)
+	}
 	for _, command := range []string{
 		"git init --quiet --initial-branch=main",
 		"git remote add origin https://github.com/polyarch/polyarch",

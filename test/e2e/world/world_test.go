@@ -27,7 +27,11 @@ func TestWorld(t *testing.T) {
 	t.Run("published whole", w.publishedWhole)
 	t.Run("verified", w.verified)
 	t.Run("built again", w.builtAgain)
+	t.Run("elsewhere", w.elsewhere)
 	t.Run("install script", w.installScript)
+	t.Run("packages", w.packages)
+	t.Run("krew", w.krew)
+	t.Run("manifests of package managers", w.manifests)
 	t.Run("GitHub workflow", w.userWorkflow)
 	t.Run("GitLab job", w.gitlabJob)
 	t.Run("Tekton PipelineRun", w.pipelineRun)
@@ -58,12 +62,15 @@ func (w *world) releaseWorkflow(t *testing.T) {
 		"--workflows", ".github/workflows/release.yml",
 		"--env", "COSIGN_FOLDER="+tools, "--env", "COSIGN_PASSWORD=", "--env", "XDG_CONFIG_HOME="+t.TempDir(),
 		"--var", "REGISTRY="+w.registry, "--var", "IMAGE_REPO="+w.registry+"/polyarch",
+		"-s", "TAP_TOKEN="+tapToken, "-s", "GITLAB_TOKEN="+gitlabToken,
 		"-s", "GITHUB_TOKEN="+token, "-s", "REGISTRY_USER="+registryUser, "-s", "REGISTRY_PASSWORD="+registryPassword)
 	if got.code != 0 {
 		t.Fatalf("the release workflow: exit code %d\n%s\nGitHub was asked:\n%s", got.code, got.out, strings.Join(w.github.log, "\n"))
 	}
-	if strings.Contains(got.out, registryPassword) || strings.Contains(got.out, token) {
-		t.Error("the log has a password")
+	for _, secret := range []string{registryPassword, token, tapToken, gitlabToken} {
+		if strings.Contains(got.out, secret) {
+			t.Errorf("the log has the secret %s", secret)
+		}
 	}
 }
 
