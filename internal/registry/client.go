@@ -106,6 +106,7 @@ type host struct {
 	challenge *challenge // that a session has met: the host wants Bearer tokens
 
 	gate gate
+	pace pace // of Options.Many
 }
 
 func (c *Client) host(name string) *host {
@@ -226,12 +227,18 @@ func (c *Client) again(ctx context.Context, r request, try func() error) error {
 		}
 		last = err
 		pause, again := t.next(ctx, r, err)
+		if c.o.Many && limited(err) {
+			t.n-- // a limit is no fault
+			again = retry.Fits(ctx, pause) && !c.host(r.repo.Host).pace.parched()
+		}
 		if !again {
 			return err
 		}
 		c.o.Logf("%s %s: %v; trying again in %s", r.method, r.repo.Host, err, pause.Round(time.Millisecond))
 		if limited(err) {
-			c.host(r.repo.Host).gate.slow(pause) // all that goes there waits
+			if !c.o.Many { // else its pace holds it back
+				c.host(r.repo.Host).gate.slow(pause) // all that goes there waits
+			}
 			continue
 		}
 		if e := c.o.sleep(ctx, pause); e != nil {

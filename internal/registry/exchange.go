@@ -18,10 +18,23 @@ func (c *Client) exchange(req *http.Request, r request, watch *watch) (*http.Res
 		}
 		return nil, err
 	}
+	h := c.host(r.repo.Host)
+	if c.o.Many {
+		if err := h.pace.wait(req.Context()); err != nil {
+			g.leave(0)
+			if req.Body != nil {
+				req.Body.Close()
+			}
+			return nil, err
+		}
+	}
 	started := time.Now()
 	watch.timer.Reset(watch.stall)
 	resp, err := c.http.Do(req)
 	took := time.Since(started)
+	if err == nil && c.o.Many {
+		h.pace.answered(started, resp)
+	}
 	if err != nil || r.keep {
 		g.leave(took)
 		return resp, err

@@ -35,3 +35,10 @@ func WithTransport(c *Client, t http.RoundTripper) *Client {
 
 // TransportOf returns a client's transport.
 func TransportOf(c *Client) http.RoundTripper { return c.o.Transport }
+
+// Many returns a client with Options.Many.
+func Many(c *Client) *Client {
+	o := c.o
+	o.Many = true
+	return New(o)
+}
