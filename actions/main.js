@@ -125,7 +125,10 @@ async function whole() {
   const found = {};
   const set = {
     'detect-arch': () => ({context: input('kube-context')}),
-    'stitch-index': () => ({platform: found.platforms || input('platform'), 'artifacts-file': input('artifacts-file') || artifacts}),
+    'stitch-index': () => ({
+      platform: found.platforms || input('platform'), 'artifacts-file': input('artifacts-file') || artifacts,
+      ...(all && {check: ''}), // which asks about the manifests then
+    }),
     'inject-affinity': () => ({
       image: '', artifacts: input('artifacts') || (all ? input('artifacts-file') || artifacts : ''), taints: input('taints') || found.taints || '',
     }),

@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"internal/image":          {"internal/exit", "internal/platform", "internal/registry"},
 	"internal/verify":         {"internal/exit", "internal/image", "internal/platform", "internal/program", "internal/program/rootfs"},
 	"internal/index":          {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/registry", "internal/sbom", "internal/text", "internal/verify"},
+	"internal/published":      {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/registry", "internal/text", "internal/verify"},
 	// building
 	"internal/builder":    {"internal/exit", "internal/platform", "internal/process", "internal/text"},
 	"internal/artifacts":  {"internal/exit", "internal/platform", "internal/text"},

@@ -95,7 +95,6 @@ func (c *config) document(to destination, r *index.Result) document {
 // report returns the results.
 func (c *config) report(to destination, sources []string, r *index.Result) output.Report {
 	doc := c.document(to, r)
-	images := imageList(to.String(), r)
 	rows := [][]string{}
 	for _, i := range r.Images {
 		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
@@ -105,19 +104,36 @@ func (c *config) report(to destination, sources []string, r *index.Result) outpu
 		head += " (dry run: nothing was written)"
 	}
 	return output.Report{
-		Results: []output.Result{
-			{Name: "image-url", Text: doc.ImageURL},
-			{Name: "image-digest", Text: doc.Digest.String()},
-			{Name: "image-ref", Text: doc.ImageRef},
-			{Name: "images", Text: strings.Join(images, ","), List: images},
-			{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
-			{Name: "source", Text: strings.Join(sources, ","), List: sources},
-			{Name: "source-list", Text: c.madeList(sources)},
-		},
+		Results: c.results(doc, sources),
 		Text:    head + "\n" + text.Table(rows),
 		JSON:    doc,
 		Summary: summary(doc),
 		Files:   c.files(doc),
+	}
+}
+
+// results returns the results of an index; all are empty for none.
+func (c *config) results(doc document, sources []string) []output.Result {
+	repo, _, _ := strings.Cut(doc.ImageRef, "@")
+	var images []string
+	for _, i := range doc.Images {
+		images = append(images, repo+"@"+i.Digest.String())
+	}
+	digest, list := "", ""
+	if doc.Digest != (v1.Hash{}) {
+		digest = doc.Digest.String()
+	}
+	if sources != nil {
+		list = c.madeList(sources)
+	}
+	return []output.Result{
+		{Name: "image-url", Text: doc.ImageURL},
+		{Name: "image-digest", Text: digest},
+		{Name: "image-ref", Text: doc.ImageRef},
+		{Name: "images", Text: strings.Join(images, ","), List: images},
+		{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
+		{Name: "source", Text: strings.Join(sources, ","), List: sources},
+		{Name: "source-list", Text: list},
 	}
 }
 

@@ -25,6 +25,7 @@ type config struct {
 	output       string
 	append       bool
 	keep         bool
+	check        bool
 	dryRun       bool
 	verify       string
 	level        string
@@ -56,6 +57,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Bool(&c.append, "append", false, "keep the images of the first tag's current index, except those for the sources' platforms")
 	fs.Bool(&c.keep, "keep-platforms", false, "refuse, with exit code 3, an index that lacks a platform which one of the tags has now")
 	fs.Bool(&c.dryRun, "dry-run", false, "read and check everything and compute the digest, but write nothing; with --platform, print the build commands without running them")
+	fs.Bool(&c.check, "check", false, "make no index: check that what the arguments name, or else --image and --tag, can be pulled whole, with images, layers, programs, attestations and signatures; REPO:* names every tag; exit code 1 with a line for each finding")
 	fs.Choice(&c.verify, "verify-binaries", []string{string(verify.Entrypoint), string(verify.All), string(verify.Off)}, "refuse an image that cannot start on its platform: follow what it starts and what that loads, look at every program and library in it as well, or check nothing; off also trusts a declared platform without reading the config")
 	fs.Choice(&c.level, "microarchitecture", []string{string(index.MicroarchitectureWarn), string(index.MicroarchitectureRefuse), string(index.MicroarchitectureDeclare)}, "what to do with an image that needs a newer processor than its platform says, such as linux/amd64 that needs x86-64-v3: warn, refuse it, or declare it in the index as linux/amd64/v3")
 	fs.Choice(&c.format, "format", []string{"auto", "oci", "docker"}, "the media type of the index; auto writes a Docker manifest list if all images are Docker's, else an OCI index")
@@ -85,7 +87,8 @@ func program() command.Program {
 		Summary: "build an image for each platform and combine them into one image index",
 		Usage: `--image REPOSITORY --tag TAG REF[=PLATFORM]…
 --image REPOSITORY --tag TAG --platform PLATFORMS [--builder TOOL] [REF[=PLATFORM]…]
---image REPOSITORY --tag TAG --platform PLATFORMS [REF[=PLATFORM]…] -- COMMAND…`,
+--image REPOSITORY --tag TAG --platform PLATFORMS [REF[=PLATFORM]…] -- COMMAND…
+--check REF…`,
 		Details: `
 REF is REPO:TAG, REPO@sha256:…, sha256:… alone for a digest in --image, or
 oci:PATH[:TAG] for an OCI layout on disk; - reads more of them from standard
@@ -112,8 +115,8 @@ The command of --gate runs in the current folder with
   IMAGE_JSON             a file that says all this and more, as --json prints it
 and has to log in to registries by itself.`,
 		Example: `
-# what is published under a tag: its platforms, and whether its programs are for them
-stitch-index --dry-run --image ghcr.io/me/app:v1 ghcr.io/me/app:v1
+# is what is published whole? its images, layers, programs and signatures
+stitch-index --check ghcr.io/me/app:v1
 
 # combine two images into one index with two tags
 stitch-index --image ghcr.io/me/app --tag v1,latest ghcr.io/me/app:v1_linux_amd64 ghcr.io/me/app:v1_linux_arm64
@@ -157,6 +160,9 @@ stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 
 }
 
 func (c *config) run(ctx context.Context, env *command.Env) error {
+	if c.check {
+		return c.checkPublished(ctx, env)
+	}
 	if err := c.takeMetadata(); err != nil {
 		return err
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/polyarch/polyarch/internal/command"
@@ -31,7 +33,11 @@ func TestMain(m *testing.M) {
 //	index REF PLATFORM…
 //
 // pushes an index of such images, each with an attestation. Another registry
-// is at $OTHER.
+// is at $OTHER. The command
+//
+//	damage FOLDER
+//
+// shortens the config of the first image of the index in a layout.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -44,7 +50,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage, "index": pushIndex},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage, "index": pushIndex, "damage": damage},
 	})
 }
 
@@ -94,4 +100,22 @@ func pushIndex(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	_, err := imagetest.PushIndex(args[0], specs...)
 	ts.Check(err)
+}
+
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := layout.FromPath(ts.MkAbs(args[0]))
+	ts.Check(err)
+	top, err := l.ImageIndex()
+	ts.Check(err)
+	tops, err := top.IndexManifest()
+	ts.Check(err)
+	index, err := top.ImageIndex(tops.Manifests[0].Digest)
+	ts.Check(err)
+	doc, err := index.IndexManifest()
+	ts.Check(err)
+	img, err := index.Image(doc.Manifests[0].Digest)
+	ts.Check(err)
+	config, err := img.ConfigName()
+	ts.Check(err)
+	ts.Check(os.Truncate(filepath.Join(ts.MkAbs(args[0]), "blobs", config.Algorithm, config.Hex), 10))
 }

@@ -46,6 +46,9 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 	for _, n := range r.Notes {
 		env.Log.Infof("note: %s", n)
 	}
+	if n := c.untaggedNote(to, r); n != "" {
+		env.Log.Infof("note: %s", n)
+	}
 	for _, i := range r.Images {
 		if i.Verification != nil {
 			prefix := ""

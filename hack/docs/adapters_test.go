@@ -41,6 +41,7 @@ var byHand = map[string][]string{
 var renamed = map[string]string{
 	"detect-arch context":   "kube-context",
 	"inject-affinity image": "",
+	"stitch-index check":    "", // a pipeline's is inject-affinity's
 }
 
 func TestActionsSayWhatTheFlagsSay(t *testing.T) {

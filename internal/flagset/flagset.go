@@ -182,6 +182,13 @@ func (s *Set) Given(name string) bool {
 	return given
 }
 
+// Changed reports whether a flag has another value than its default: pipelines
+// name flags with their defaults too.
+func (s *Set) Changed(name string) bool {
+	f := s.flags.Lookup(name)
+	return f.Value.String() != f.DefValue
+}
+
 // ErrHelp is the error of Parse when -h or --help was given.
 var ErrHelp = flag.ErrHelp
 

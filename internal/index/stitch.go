@@ -57,6 +57,9 @@ type Result struct {
 	// Referrers are those of the index that this run attached to it.
 	Referrers []Referrer
 	Notes     []string
+	// Untagged is how many of the images that this run put into the index have no
+	// tag of their own: only the index names them.
+	Untagged int
 }
 
 // Platforms returns the platforms of the index.
@@ -163,7 +166,7 @@ func (j Job) result(children []*child, old *older, note func(string, ...any)) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &Result{Index: index}
+	r := &Result{Index: index, Untagged: j.untagged(children)}
 	for _, c := range ordered(children) {
 		r.Images = append(r.Images, &c.Image)
 	}
@@ -271,6 +274,21 @@ func (j Job) childTags(children []*child) []tagged {
 		}
 	}
 	return ts
+}
+
+// untagged counts the images that no tag names: neither the one that a source
+// was given by nor one of childTags.
+func (j Job) untagged(children []*child) (n int) {
+	for _, c := range ordered(children) {
+		if c.found == nil || j.ChildTags {
+			continue
+		}
+		ref, err := registry.ParseReference(c.Source.Ref)
+		if err != nil || ref.Tag == "" || ref.Repository != j.Target || c.found.listed != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // ChildTag returns the tag of an image of the index for one platform:

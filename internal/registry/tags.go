@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,11 +12,31 @@ import (
 const (
 	tagsPage = 1000
 	maxPage  = 1 << 20 // bytes; a tag has at most 128
+	// MaxTags is how many tags AllTags lists.
+	MaxTags = 20_000
 )
 
 // Tags returns the tags of a repository in the order of the registry, up to so
 // many, and whether there are more (distribution-spec, "Listing Tags").
 func (c *Client) Tags(ctx context.Context, repo Repository, most int) (tags []string, more bool, err error) {
+	return c.tags(ctx, repo, most, most/tagsPage+11) // some registries have short pages
+}
+
+// FirstTags is Tags with one request.
+func (c *Client) FirstTags(ctx context.Context, repo Repository) (tags []string, more bool, err error) {
+	return c.tags(ctx, repo, tagsPage, 1)
+}
+
+// AllTags is Tags for a repository all of whose tags are wanted.
+func (c *Client) AllTags(ctx context.Context, repo Repository) ([]string, error) {
+	tags, more, err := c.tags(ctx, repo, MaxTags, MaxTags/20)
+	if err == nil && more {
+		return nil, Explain("listing the tags of "+repo.String(), repo.Host, fmt.Errorf("there are more than %d, or they take more than %d pages", MaxTags, MaxTags/20))
+	}
+	return tags, err
+}
+
+func (c *Client) tags(ctx context.Context, repo Repository, most, mostPages int) (tags []string, more bool, err error) {
 	var next *url.URL
 	r := request{
 		method: http.MethodGet, repo: repo, path: "tags/list",
@@ -40,7 +61,7 @@ func (c *Client) Tags(ctx context.Context, repo Repository, most int) (tags []st
 			return nil
 		},
 	}
-	for pages := 0; ; pages++ {
+	for pages := 1; ; pages++ {
 		if err := c.do(ctx, r); err != nil {
 			return nil, false, Explain("listing the tags of "+repo.String(), repo.Host, err)
 		}
@@ -49,7 +70,7 @@ func (c *Client) Tags(ctx context.Context, repo Repository, most int) (tags []st
 			return tags[:most], next != nil || len(tags) > most, nil
 		case next == nil:
 			return tags, false, nil
-		case pages >= most/tagsPage+10: // pages that hold next to nothing
+		case pages >= mostPages: // which hold next to nothing
 			return tags, true, nil
 		}
 		r.at = next

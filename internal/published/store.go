@@ -1,0 +1,101 @@
+package published
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/polyarch/polyarch/internal/layout"
+	"github.com/polyarch/polyarch/internal/registry"
+)
+
+// A store is where images are: a repository, or a layout.
+type store interface {
+	manifest(context.Context, v1.Descriptor) (*registry.Manifest, error)
+	// Blob reads a small blob: a config.
+	Blob(context.Context, v1.Descriptor) ([]byte, error)
+	// has says what is wrong with a blob, "" if nothing is. In a registry it is
+	// looked up, not read.
+	has(context.Context, v1.Descriptor) (why string, err error)
+	open(context.Context, v1.Descriptor) (io.ReadCloser, error)
+	near() bool
+}
+
+// missing reports whether err says that something does not exist.
+func missing(err error) bool {
+	return errors.Is(err, errGone) || registry.NotFound(err) || errors.Is(err, fs.ErrNotExist)
+}
+
+// errGone is the error of a tag that was listed, and is not there.
+var errGone = errors.New(gone)
+
+const gone = "is not there"
+
+// remote is a repository of a registry.
+type remote struct {
+	client *registry.Client
+	repo   registry.Repository
+}
+
+func (r remote) manifest(ctx context.Context, d v1.Descriptor) (*registry.Manifest, error) {
+	return r.client.Manifest(ctx, r.repo.Digest(d.Digest))
+}
+
+func (r remote) Blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	return r.client.Blob(ctx, r.repo, d)
+}
+
+func (r remote) has(ctx context.Context, d v1.Descriptor) (string, error) {
+	ok, size, err := r.client.HasBlob(ctx, r.repo, d.Digest)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok:
+		return gone, nil
+	case size >= 0 && size != d.Size:
+		return fmt.Sprintf("has %d bytes instead of %d", size, d.Size), nil
+	}
+	return "", nil
+}
+
+func (r remote) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	return r.client.Open(ctx, r.repo, d)
+}
+
+func (r remote) near() bool { return r.client.Near(r.repo) }
+
+// local is an OCI layout on disk.
+type local struct{ *layout.Layout }
+
+func (l local) manifest(_ context.Context, d v1.Descriptor) (*registry.Manifest, error) {
+	b, err := l.Layout.Blob(d)
+	return &registry.Manifest{MediaType: d.MediaType, Digest: d.Digest, Bytes: b}, err
+}
+
+func (l local) Blob(_ context.Context, d v1.Descriptor) ([]byte, error) { return l.Layout.Blob(d) }
+
+// has reads the blob, which tells whether it is the right one.
+func (l local) has(_ context.Context, d v1.Descriptor) (string, error) {
+	r, err := l.Layout.Open(d)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+		r.Close()
+	}
+	switch {
+	case err != nil && missing(err):
+		return gone, nil
+	case err != nil:
+		return fmt.Sprintf("is not what it should be: %v", err), nil
+	}
+	return "", nil
+}
+
+func (l local) open(_ context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	return l.Layout.Open(d)
+}
+
+func (local) near() bool { return true }
