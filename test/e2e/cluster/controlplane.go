@@ -32,12 +32,19 @@ type ControlPlane struct {
 	hyperkube string
 	processes []*process
 	cleaner   *cleaner
+	apiserver func(context.Context) (*process, error) // starts it, and waits until it is ready
+	serving   *process
 }
 
 // Start brings up a control plane of its own on free ports of the loopback interface, in about
 // four seconds once its programs are built. End it with Stop; it also ends with the process. Tests
 // share one instead: see Shared.
 func Start(ctx context.Context, logf func(format string, args ...any)) (*ControlPlane, error) {
+	return StartWith(ctx, logf)
+}
+
+// StartWith is Start with more flags for the API server.
+func StartWith(ctx context.Context, logf func(format string, args ...any), flags ...string) (*ControlPlane, error) {
 	hyperkube, err := tool.Hyperkube.Build(ctx, logf)
 	if err != nil {
 		return nil, err
@@ -53,9 +60,9 @@ func Start(ctx context.Context, logf func(format string, args ...any)) (*Control
 	start := time.Now()
 	// Without a controller manager nobody makes service accounts or takes the not-ready taint off
 	// a new node, so the API server is not to ask for either.
-	err = errors.Join(c.startEtcd(ports[1], ports[2]), c.startAPIServer(ctx, ports[0], ports[1],
-		"--bind-address=127.0.0.1", "--advertise-address="+documentation, "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
-		"--enable-admission-plugins=PodNodeSelector,PodTolerationRestriction")) // which heed annotations of namespaces
+	flags = append([]string{"--bind-address=127.0.0.1", "--advertise-address=" + documentation, "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
+		"--enable-admission-plugins=PodNodeSelector,PodTolerationRestriction"}, flags...) // which heed annotations of namespaces
+	err = errors.Join(c.startEtcd(ports[1], ports[2]), c.startAPIServer(ctx, ports[0], ports[1], flags...))
 	if err == nil {
 		err = c.startComponent("kube-scheduler", "--leader-elect=false")
 	}
@@ -140,7 +147,7 @@ func (c *ControlPlane) startEtcd(clients, peers int) error {
 
 // startAPIServer waits until the server is ready.
 func (c *ControlPlane) startAPIServer(ctx context.Context, port, etcd int, args ...string) error {
-	p, err := c.run("kube-apiserver", append([]string{
+	args = append([]string{
 		"--secure-port=" + strconv.Itoa(port),
 		"--etcd-servers=http://127.0.0.1:" + strconv.Itoa(etcd),
 		"--authorization-mode=Node,RBAC",
@@ -152,13 +159,26 @@ func (c *ControlPlane) startAPIServer(ctx context.Context, port, etcd int, args 
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.pki.crt("service-account"),
 		"--service-account-signing-key-file=" + c.pki.private("service-account"),
-	}, args...)...)
-	if err != nil {
-		return err
+	}, args...)
+	c.apiserver = func(ctx context.Context) (*process, error) {
+		p, err := c.run("kube-apiserver", args...)
+		if err != nil {
+			return nil, err
+		}
+		return p, p.until(ctx, func(ctx context.Context) error {
+			return c.Client.CoreV1().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+		})
 	}
-	return p.until(ctx, func(ctx context.Context) error {
-		return c.Client.CoreV1().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-	})
+	var err error
+	c.serving, err = c.apiserver(ctx)
+	return err
+}
+
+// RestartAPIServer kills the API server and starts it again, with what etcd has.
+func (c *ControlPlane) RestartAPIServer(ctx context.Context) (err error) {
+	c.serving.kill()
+	c.serving, err = c.apiserver(ctx)
+	return err
 }
 
 // startComponent starts a client of the API server that serves nothing itself.
@@ -169,6 +189,12 @@ func (c *ControlPlane) startComponent(name string, args ...string) error {
 	}
 	_, err = c.run(name, append([]string{"--kubeconfig=" + kubeconfig, "--secure-port=0"}, args...)...)
 	return err
+}
+
+// StartControllers starts the controllers of workloads, which make Pods of them.
+func (c *ControlPlane) StartControllers() error {
+	return c.startComponent("kube-controller-manager", "--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=1000",
+		"--controllers=deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,job-controller,cronjob-controller,garbage-collector-controller")
 }
 
 const (
