@@ -91,6 +91,9 @@ func gateVariables(repo string, r *index.Result) []string {
 			}
 			return '_'
 		}, i.Platform.String())
+		if seen[name] && i.Zstd {
+			name += "_zstd"
+		}
 		if !seen[name] { // of several for one platform, as Windows has them, the file says all
 			vars = append(vars, name+"="+repo+"@"+i.Descriptor.Digest.String())
 		}

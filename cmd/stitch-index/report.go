@@ -32,6 +32,7 @@ type document struct {
 type child struct {
 	Platform  platform.Platform `json:"platform"`
 	OSVersion string            `json:"osVersion,omitempty"`
+	Zstd      bool              `json:"zstd,omitempty"` // a client needs zstd for its layers
 	Digest    v1.Hash           `json:"digest"`
 	Size      int64             `json:"size"` // of the manifest, in bytes
 	MediaType string            `json:"mediaType"`
@@ -97,7 +98,7 @@ func (c *config) report(to destination, sources []string, r *index.Result) outpu
 	doc := c.document(to, r)
 	rows := [][]string{}
 	for _, i := range r.Images {
-		rows = append(rows, []string{"  " + i.Platform.String(), i.Descriptor.Digest.String(), i.Source.Ref})
+		rows = append(rows, []string{"  " + imageName(i.Platform, i.Zstd), i.Descriptor.Digest.String(), i.Source.Ref})
 	}
 	head := doc.ImageURL + "@" + doc.Digest.String()
 	if c.dryRun {
@@ -144,6 +145,7 @@ func (c *config) children(r *index.Result) []child {
 		one := child{
 			Platform:  i.Platform,
 			OSVersion: i.Descriptor.Platform.OSVersion,
+			Zstd:      i.Zstd,
 			Digest:    i.Descriptor.Digest,
 			Size:      i.Descriptor.Size,
 			MediaType: string(i.Descriptor.MediaType),
@@ -168,6 +170,14 @@ func (c *config) children(r *index.Result) []child {
 		all = append(all, one)
 	}
 	return all
+}
+
+// imageName tells an image from others of its index.
+func imageName(p platform.Platform, zstd bool) string {
+	if zstd {
+		return p.String() + " (zstd)"
+	}
+	return p.String()
 }
 
 // files returns the files that flags ask for beside the results.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/polyarch/polyarch/internal/command"
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 
 // Each script has a registry of its own at $REGISTRY. The command
 //
-//	image REF PLATFORM [docker] [program=ARCH[+SETTING]|script|none] [text=TEXT] [digest=NAME]
+//	image REF PLATFORM [docker] [zstd] [program=ARCH[+SETTING]|script|none] [text=TEXT] [digest=NAME]
 //
 // pushes an image there that starts /app, a program for ARCH or a script, and
 // sets the variable NAME to its digest. The command
@@ -56,14 +57,16 @@ func TestScripts(t *testing.T) {
 
 func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: image REF PLATFORM [docker] [program=ARCH] [text=TEXT] [digest=NAME]")
+		ts.Fatalf("usage: image REF PLATFORM [docker] [zstd] [program=ARCH] [text=TEXT] [digest=NAME]")
 	}
-	docker, arch, text, digest := false, imagetest.Arch(args[1]), "text", ""
+	docker, zstd, arch, text, digest := false, false, imagetest.Arch(args[1]), "text", ""
 	for _, a := range args[2:] {
 		name, value, _ := strings.Cut(a, "=")
 		switch name {
 		case "docker":
 			docker = true
+		case "zstd":
+			zstd = true
 		case "program":
 			arch = value
 		case "text":
@@ -83,6 +86,9 @@ func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 		spec.Entrypoint = nil
 	}
 	spec.Docker = docker
+	if zstd {
+		spec.Compress, spec.LayerType = imagetest.Zstd, types.OCILayerZStd
+	}
 	d, err := spec.Push(args[0])
 	ts.Check(err)
 	if digest != "" {

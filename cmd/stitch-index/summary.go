@@ -36,7 +36,7 @@ func imageTable(images []child) string {
 		if c.Verified {
 			checked = "yes"
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", text.MarkdownCode(c.Platform.String()), c.Digest, size, took, checked)
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", text.MarkdownCode(imageName(c.Platform, c.Zstd)), c.Digest, size, took, checked)
 	}
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/polyarch/polyarch/internal/platform"
 )
@@ -108,6 +109,15 @@ func Gzip(b []byte) []byte {
 	w.Write(b) // a buffer takes everything
 	w.Close()
 	return out.Bytes()
+}
+
+// Zstd is Gzip for layers of another media type.
+func Zstd(b []byte) []byte {
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return w.EncodeAll(b, nil)
 }
 
 // Tar makes a layer.

@@ -43,7 +43,7 @@ func (r *reader) older(ctx context.Context, j Job, first *standing) (*older, err
 	}
 	old := &older{others: list.Others, annotations: m.Annotations, artifactType: m.ArtifactType}
 	for _, e := range list.Images {
-		c := &child{Image: Image{Source: src, Descriptor: e.Listed}}
+		c := &child{Image: Image{Source: src, Descriptor: e.Listed, Zstd: e.Listed.Annotations[compressedByZstd] == "true"}}
 		if e.Platform != nil {
 			c.Platform = *e.Platform
 		} else {
@@ -63,7 +63,8 @@ func (r *reader) older(ctx context.Context, j Job, first *standing) (*older, err
 	return old, nil
 }
 
-// merge adds the older images for whose platform there is no new one.
+// merge adds the older images for whose platform there is no new one. A new one
+// replaces both compressions of an older build.
 func (o *older) merge(children []*child) []*child {
 	all := slices.Clone(children)
 	for _, old := range o.children {

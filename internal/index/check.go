@@ -25,6 +25,7 @@ type Image struct {
 	Verification *verify.Verification // nil if it was not verified
 	Transfer     Transfer
 	Referrers    []Referrer // that this run attached to it
+	Zstd         bool       // a client needs zstd for its layers
 }
 
 // An Attestation says how an image was built: a manifest that BuildKit puts
@@ -74,16 +75,18 @@ func check(readings []reading, m Microarchitecture) ([]*child, error) {
 	return children, distinct(children)
 }
 
-// distinct refuses two images that a client could not choose between.
+// distinct refuses two images that a client could not choose between, and marks
+// those between which it can by their compression.
 func distinct(children []*child) error {
 	for n, c := range children {
 		for _, other := range children[:n] {
-			if samePlatform(other, c) && other.Descriptor.Digest != c.Descriptor.Digest {
+			if samePlatform(other, c) && other.Zstd == c.Zstd && other.Descriptor.Digest != c.Descriptor.Digest {
 				return exit.Failf("checking the sources: %s and %s are both for %s", other.Source.Ref, c.Source.Ref, c.Platform).
-					Hint("give one source for each platform")
+					Hint("give one source for each platform, or one with gzip layers and one with zstd layers")
 			}
 		}
 	}
+	markCompressions(children)
 	return nil
 }
 
@@ -115,7 +118,7 @@ func (r reading) children() ([]*child, error) {
 func (f *found) resolve() (*child, error) {
 	c := &child{found: f, Image: Image{
 		Source: f.source, Layers: f.manifest.Layers, Attestations: f.attestations, Verification: f.verification,
-		Descriptor: image.Descriptor(f.manifest.Stored),
+		Descriptor: image.Descriptor(f.manifest.Stored), Zstd: zstdLayers(f.manifest.Layers),
 	}}
 	claim := f.source.Platform
 	var listed *platform.Platform
@@ -154,8 +157,9 @@ func (f *found) resolve() (*child, error) {
 	return c, nil
 }
 
-// samePlatform reports whether a client could not choose between two images.
-// Windows images for several versions of Windows differ by os.version.
+// samePlatform reports whether two images are for the same nodes, of which some
+// clients may choose by the compression of the layers. Windows images for
+// several versions of Windows differ by os.version.
 func samePlatform(a, b *child) bool {
 	p, q := a.Descriptor.Platform, b.Descriptor.Platform
 	return a.Platform == b.Platform && p.OSVersion == q.OSVersion && slices.Equal(p.OSFeatures, q.OSFeatures)
@@ -168,6 +172,7 @@ func byPlatform(a, b *child) int {
 		a.Platform.Compare(b.Platform),
 		strings.Compare(a.Descriptor.Platform.OSVersion, b.Descriptor.Platform.OSVersion),
 		slices.Compare(a.Descriptor.Platform.OSFeatures, b.Descriptor.Platform.OSFeatures),
+		compareBool(a.Zstd, b.Zstd), // a client that does not know zstd takes the first
 		strings.Compare(a.Descriptor.Digest.Hex, b.Descriptor.Digest.Hex),
 	)
 }
@@ -181,4 +186,14 @@ func expected(children []*child, want platform.List) error {
 		}
 	}
 	return nil
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }

@@ -39,7 +39,8 @@ type document struct {
 func compute(children []*child, old *older, o Options) (*registry.Manifest, error) {
 	children = ordered(children)
 	doc := document{SchemaVersion: 2, MediaType: o.MediaType, ArtifactType: old.artifactType, Manifests: []v1.Descriptor{}, Annotations: merged(old.annotations, o.Annotations)}
-	annotated := len(doc.Annotations)+len(o.OfImages) > 0 || doc.ArtifactType != ""
+	annotated := len(doc.Annotations)+len(o.OfImages) > 0 || doc.ArtifactType != "" ||
+		slices.ContainsFunc(children, func(c *child) bool { return c.Descriptor.Annotations[compressedByZstd] != "" })
 	if doc.MediaType == "" {
 		doc.MediaType = mediaType(children, annotated || len(old.others) > 0)
 	}

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -269,8 +270,12 @@ func (j Job) childTags(children []*child) []tagged {
 	}
 	var ts []tagged
 	for _, c := range ordered(children) {
+		tag := c.tag(j.Tags[0])
+		if slices.ContainsFunc(ts, func(t tagged) bool { return t.tag == tag }) {
+			tag += "_" + c.Descriptor.Platform.OSVersion // of several images for Windows
+		}
 		if c.found != nil {
-			ts = append(ts, tagged{ChildTag(j.Tags[0], c.Platform), c.found.manifest.Stored})
+			ts = append(ts, tagged{tag, c.found.manifest.Stored})
 		}
 	}
 	return ts
@@ -291,9 +296,15 @@ func (j Job) untagged(children []*child) (n int) {
 	return n
 }
 
-// ChildTag returns the tag of an image of the index for one platform:
-// v1_linux_arm64.
-func ChildTag(tag string, p platform.Platform) string { return tag + "_" + p.Slug() }
+// tag returns the tag of an image of the index, with its platform as a suffix:
+// v1_linux_arm64, v1_linux_arm64_zstd.
+func (c *child) tag(tag string) string {
+	tag += "_" + c.Platform.Slug()
+	if c.Descriptor.Annotations[compressedByZstd] != "" {
+		tag += "_zstd"
+	}
+	return tag
+}
 
 // notes are things that the user should know when the work is done.
 type notes struct {
