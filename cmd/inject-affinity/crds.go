@@ -25,26 +25,21 @@ func (c *config) learn(ctx context.Context, kinds *kubeyaml.Kinds, stdin io.Read
 	type result struct {
 		kinds   kubeyaml.Kinds
 		learned int
-		err     error
 	}
-	done := make(chan result, 1)
 	k := *kinds
-	go func() {
+	got, err := await(ctx, func() (result, error) {
 		n, err := k.Learn(r)
-		done <- result{k, n, err}
-	}()
-	select {
-	case got := <-done:
-		if got.err != nil {
-			return exit.InFile(name, got.err)
-		}
-		if got.learned == 0 {
-			return exit.Failf("reading %s: there is no CustomResourceDefinition with a PodSpec in it", name).
-				Hint("kubectl get crds -o json prints those of a cluster")
-		}
-		*kinds = got.kinds
-		return nil
-	case <-ctx.Done():
-		return exit.Failf("reading %s: %w", name, context.Cause(ctx))
+		return result{k, n}, err
+	})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return exit.Failf("reading %s: %w", name, err)
+	case err != nil:
+		return exit.InFile(name, err)
+	case got.learned == 0:
+		return exit.Failf("reading %s: there is no CustomResourceDefinition with a PodSpec in it", name).
+			Hint("kubectl get crds -o json prints those of a cluster")
 	}
+	*kinds = got.kinds
+	return nil
 }

@@ -88,26 +88,33 @@ func readFile(ctx context.Context, path string, limit int64) ([]byte, error) {
 
 // readAll reads a stream up to a limit, for as long as the context allows.
 func readAll(ctx context.Context, name string, r io.Reader, limit int64) ([]byte, error) {
+	b, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(r, limit+1)) })
+	if err == nil && int64(len(b)) > limit {
+		err = exit.Failf("it has more than %d MiB", limit>>20)
+	}
+	if err != nil {
+		return nil, exit.Failf("reading %s: %w", name, cause(err))
+	}
+	return b, nil
+}
+
+// await does what may take long, or never end, and gives it up with the context.
+func await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type result struct {
-		b   []byte
-		err error
+		value T
+		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
-		b, err := io.ReadAll(io.LimitReader(r, limit+1))
-		done <- result{b, err}
+		value, err := do()
+		done <- result{value, err}
 	}()
 	select {
 	case got := <-done:
-		if got.err == nil && int64(len(got.b)) > limit {
-			got.err = exit.Failf("it has more than %d MiB", limit>>20)
-		}
-		if got.err != nil {
-			return nil, exit.Failf("reading %s: %w", name, cause(got.err))
-		}
-		return got.b, nil
+		return got.value, got.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("reading %s: %w", name, context.Cause(ctx))
+		var none T
+		return none, context.Cause(ctx)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -32,20 +31,15 @@ const maxFunction = 64 << 20
 // input, of which it may have read the start, or all.
 func (c *config) function(ctx context.Context, env *command.Env, stdin io.Reader) (io.Reader, error) {
 	start := bufio.NewReaderSize(stdin, sniffed)
-	peeked := make(chan error, 1)
-	var head []byte
-	go func() {
-		var err error
-		head, err = start.Peek(sniffed)
-		peeked <- err
-	}()
-	select {
-	case err := <-peeked:
-		if err != nil && err != io.EOF {
-			return nil, exit.Failf("reading standard input: %w", err)
+	head, err := await(ctx, func() ([]byte, error) {
+		b, err := start.Peek(sniffed)
+		if err == io.EOF {
+			err = nil
 		}
-	case <-ctx.Done():
-		return nil, fmt.Errorf("reading standard input: %w", context.Cause(ctx))
+		return b, err
+	})
+	if err != nil {
+		return nil, exit.Failf("reading standard input: %w", err)
 	}
 	if !bytes.Contains(head, []byte("ResourceList")) {
 		return start, nil
@@ -54,19 +48,19 @@ func (c *config) function(ctx context.Context, env *command.Env, stdin io.Reader
 	if err != nil {
 		return nil, err
 	}
-	settings, ok, err := kubeyaml.FunctionConfig(kubeyaml.Chunk{Bytes: all, Line: 1})
+	settings, err := await(ctx, func() ([]kubeyaml.Setting, error) {
+		return kubeyaml.FunctionConfig(kubeyaml.Chunk{Bytes: all, Line: 1})
+	})
 	if err != nil {
 		return nil, exit.InFile(standardInput, err)
 	}
-	if ok {
-		given := map[string]bool{}
-		for _, name := range settable {
-			given[name] = env.Flags.Given(name) && !env.Flags.Repeatable(name) && name != "timeout" // the shorter one counts
-		}
-		for _, s := range settings {
-			if err := c.set(env, s, given[s.Name]); err != nil {
-				return nil, exit.InFile(standardInput, err)
-			}
+	given := map[string]bool{}
+	for _, name := range settable {
+		given[name] = env.Flags.Given(name) && !env.Flags.Repeatable(name) && name != "timeout" // the shorter one counts
+	}
+	for _, s := range settings {
+		if err := c.set(env, s, given[s.Name]); err != nil {
+			return nil, exit.InFile(standardInput, err)
 		}
 	}
 	return bytes.NewReader(all), nil

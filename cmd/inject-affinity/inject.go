@@ -90,8 +90,9 @@ type findings struct {
 	edits           []kubeyaml.Edit
 	workloads       []workload
 	warnings, notes []note
-	problems        []error   // why the run cannot succeed
-	unknown         []unknown // images whose platforms are not known
+	problems        []error         // why the run cannot succeed
+	unknown         []unknown       // images whose platforms are not known
+	named           map[string]bool // of unknown
 	unread          []kubeyaml.Unread
 	left            []note   // objects that are left alone
 	flags           []string // --pod-spec flags that name a place in it
@@ -150,8 +151,10 @@ func (in *injector) document(ctx context.Context, doc *kubeyaml.Document) (findi
 	if len(f.problems) > 0 || len(f.unknown) > 0 {
 		return f, nil
 	}
-	if err := doc.Results(results(doc, f)); err != nil {
-		return f, err
+	if doc.Function() {
+		if err := doc.Results(results(doc, f)); err != nil {
+			return f, err
+		}
 	}
 	var err error
 	f.edits, err = doc.Edits()
@@ -160,21 +163,22 @@ func (in *injector) document(ctx context.Context, doc *kubeyaml.Document) (findi
 
 // results returns the findings of a document as a KRM function reports them.
 func results(doc *kubeyaml.Document, f findings) []kubeyaml.Result {
+	said := map[int][]kubeyaml.Result{} // by workload
+	for n, note := range slices.Concat(f.warnings, f.notes) {
+		r := kubeyaml.Result{Severity: "info", Message: note.Text}
+		if n < len(f.warnings) {
+			r.Severity = "warning"
+		}
+		said[note.workload] = append(said[note.workload], r)
+	}
 	var out []kubeyaml.Result
 	for i, w := range doc.Workloads {
-		r := kubeyaml.Result{APIVersion: w.APIVersion, Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
+		all := said[i]
 		if done := f.workloads[i]; done.Changed {
-			r.Severity, r.Message = "info", fmt.Sprintf("%s: changed, platforms: %s", title(w), done.Platforms)
-			out = append(out, r)
+			all = append([]kubeyaml.Result{{Severity: "info", Message: fmt.Sprintf("%s: changed, platforms: %s", title(w), done.Platforms)}}, all...)
 		}
-		for n, note := range slices.Concat(f.warnings, f.notes) {
-			if note.workload != i {
-				continue
-			}
-			r.Severity, r.Message = "info", note.Text
-			if n < len(f.warnings) {
-				r.Severity = "warning"
-			}
+		for _, r := range all {
+			r.APIVersion, r.Kind, r.Namespace, r.Name = w.APIVersion, w.Kind, w.Namespace, w.Name
 			out = append(out, r)
 		}
 	}
@@ -191,8 +195,11 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 		case err != nil && ctx.Err() != nil:
 			return err
 		case err != nil && !in.skip:
-			f.unknown = append(f.unknown, unknownImage(w, c, err))
 			missing = true
+			if !f.named[c.Image] { // an alias may repeat it many times
+				set(&f.named, c.Image)
+				f.unknown = append(f.unknown, unknownImage(w, c, err))
+			}
 		case err != nil:
 			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
 		}

@@ -251,11 +251,18 @@ func (r *record) failed(c *config, l *command.Log) error {
 	return &exit.Error{Code: exit.CodeOf(r.problems[0]), Err: fmt.Errorf("%s in %s, %s; nothing was written", text.Count(len(r.problems), "problem"), text.Count(len(files), "file"), all)}
 }
 
-// maxNotes is how many notes are shown; the report file has all.
-const maxNotes = 10
+// So many notes and warnings are shown; the report file has all.
+const (
+	maxNotes    = 10
+	maxWarnings = 100
+)
 
 func (r *record) log(l *command.Log) {
-	for _, n := range r.Warnings {
+	for i, n := range r.Warnings {
+		if i == maxWarnings {
+			l.Warnf("and %s", text.Count(len(r.Warnings)-i, "more warning"))
+			break
+		}
 		l.WarnAt(n.File, n.Line, 0, "%s: line %d: %s", n.File, n.Line, n.Text)
 	}
 	shown, more := 0, 0

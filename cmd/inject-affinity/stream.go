@@ -22,7 +22,10 @@ type batch struct {
 
 // batchSize keeps the cost of handing a batch over small beside that of
 // reading it, and the batches in flight within a few MB.
-const batchSize = 128 << 10
+const (
+	batchSize = 128 << 10
+	maxChunks = 1000 // each takes some memory, however short it is
+)
 
 // stream reads chunks, handles them in parallel, and hands them to emit in
 // their order. Memory is bounded by the batches in flight.
@@ -89,7 +92,7 @@ func split(ctx context.Context, r io.Reader, emit func(*batch) error) error {
 			return err
 		}
 		b.chunks = append(b.chunks, c)
-		if b.size += len(c.Bytes); b.size < batchSize {
+		if b.size += len(c.Bytes); b.size < batchSize && len(b.chunks) < maxChunks {
 			return nil
 		}
 		full := b

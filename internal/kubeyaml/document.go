@@ -27,6 +27,8 @@ type Document struct {
 	read      map[*node]keys     // mappings that decide, with the keys of them that do
 	pods      map[*node]bool     // of Workloads
 	visits    int
+	taken     int
+	lines     []int // the offset of each, once one was asked for
 
 	roots     []*node
 	resources *node // the document, if it is a ResourceList

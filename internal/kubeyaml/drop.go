@@ -28,7 +28,7 @@ func (w *Workload) dropItems(m *node, key string, items []int) {
 	}
 	if !seq.flow {
 		for _, i := range gone {
-			at := lineStart(src, seq.kids[i].start)
+			at := w.doc.lineStart(seq.kids[i].start)
 			w.doc.edit(seq, at, ends[i]-at, "")
 		}
 		if len(gone) == len(seq.kids) {

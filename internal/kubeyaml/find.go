@@ -22,6 +22,16 @@ func (d *Document) visit(at *node) error {
 	return nil
 }
 
+// take counts what is taken out of the document, each time that an alias repeats
+// it. Without aliases there is less of it than values.
+func (d *Document) take(at *node) error {
+	if d.taken++; d.taken > maxParsed {
+		return exit.Failf("aliases multiply what Pods hold to more than %d values", maxParsed).OnLine(at.line, 0).
+			Hint("write out what the aliases stand for")
+	}
+	return nil
+}
+
 // find takes the workloads of an object, and of the objects of a list; in is
 // the list that the object is in.
 func (d *Document) find(obj *node, in List, depth int) error {

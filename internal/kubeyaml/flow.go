@@ -28,7 +28,7 @@ func (w *Workload) flowStyleOf(n *node) flowStyle {
 		}
 	}
 	open := n.content(src)
-	f.indent = indentation(src, open)
+	f.indent = w.indentation(open)
 	switch {
 	case len(n.keys) > 0:
 		f = w.quoting(f, n)
@@ -64,12 +64,12 @@ func (w *Workload) quoting(f flowStyle, m *node) flowStyle {
 // own, with what indentation, and what that is deeper than the collection's line.
 func (w *Workload) layout(n, first *node) (multiline bool, indent, step string) {
 	src := w.doc.chunk.Bytes
-	outer := indentation(src, n.content(src))
-	at := lineStart(src, first.start)
-	indent = string(src[at:first.start])
-	if first.line == n.line || strings.Trim(indent, " \t") != "" {
+	outer := w.indentation(n.content(src))
+	before := src[w.doc.lineStart(first.start):first.start]
+	if first.line == n.line || len(bytes.TrimLeft(before, " \t")) > 0 {
 		return false, outer, "  "
 	}
+	indent = string(before)
 	if step = strings.TrimPrefix(indent, outer); step == "" || len(step) == len(indent) && outer != "" {
 		step = "  "
 	}
@@ -77,8 +77,8 @@ func (w *Workload) layout(n, first *node) (multiline bool, indent, step string) 
 }
 
 // indentation returns the white space at the start of the line of an offset.
-func indentation(src []byte, at int) string {
-	line := src[lineStart(src, at):]
+func (w *Workload) indentation(at int) string {
+	line := w.doc.chunk.Bytes[w.doc.lineStart(at):]
 	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
 }
 
@@ -123,7 +123,7 @@ func (w *Workload) flowInsert(n *node, open int, empty bool, f flowStyle, render
 	case empty:
 		w.doc.edit(n, open, 0, render(f))
 	case f.multiline && len(n.kids) > 0 && n.firstChild().line > n.line:
-		at := lineStart(src, n.firstChild().start)
+		at := w.doc.lineStart(n.firstChild().start)
 		w.doc.edit(n, aboveComments(src, at, at), 0, f.indent+render(f)+","+f.eol)
 	default:
 		w.doc.edit(n, open, 0, render(f)+f.comma)

@@ -15,12 +15,11 @@ func isResourceList(obj *node) bool {
 	return obj.text("kind") == "ResourceList" && group(obj.text("apiVersion")) == "config.kubernetes.io"
 }
 
+// Function reports whether the document is a ResourceList.
+func (d *Document) Function() bool { return d.resources != nil }
+
 // Results adds to the results of a ResourceList those that it does not have.
-// For another document it does nothing.
 func (d *Document) Results(rs []Result) error {
-	if d.resources == nil {
-		return nil
-	}
 	seen := map[string]bool{}
 	if have := child(d.resources, "results"); have != nil {
 		for _, r := range have.kids {
@@ -54,14 +53,18 @@ type Setting struct {
 }
 
 // FunctionConfig returns the settings of a ResourceList: the data of a ConfigMap,
-// or the spec of another object. ok is false for a chunk that is none.
-func FunctionConfig(c Chunk) (settings []Setting, ok bool, err error) {
+// or the spec of another object. A chunk that is no ResourceList has none, nor
+// has one that is too large for Reader.Read.
+func FunctionConfig(c Chunk) (settings []Setting, err error) {
+	if small(c) != nil {
+		return nil, nil
+	}
 	roots, err := parse(c)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if len(roots) != 1 || roots[0].kind != mapping || !isResourceList(roots[0]) {
-		return nil, false, nil
+		return nil, nil
 	}
 	r := reader{}
 	config := r.mapping(roots[0], "", "functionConfig")
@@ -86,5 +89,5 @@ func FunctionConfig(c Chunk) (settings []Setting, ok bool, err error) {
 			settings = append(settings, s)
 		}
 	}
-	return settings, true, r.err
+	return settings, r.err
 }

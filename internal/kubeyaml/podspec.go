@@ -39,6 +39,9 @@ func (w *Workload) read() error {
 	if selector != nil {
 		r.decides(selector)
 		for i, k := range selector.keys {
+			if !r.take(k) {
+				break
+			}
 			req := pod.In(k.resolve().value, selector.kids[i].resolve().str())
 			req.Field, req.Line = where+".nodeSelector", k.line
 			s.NodeSelector = append(s.NodeSelector, req)
@@ -193,6 +196,14 @@ func (r *reader) decides(m *node, names ...string) {
 	}
 }
 
+// take is Document.take. It reports whether there is no error so far.
+func (r *reader) take(at *node) bool {
+	if r.doc != nil && r.err == nil {
+		r.err = r.doc.take(at)
+	}
+	return r.err == nil
+}
+
 func (r *reader) fail(n *node, path, want string) {
 	if r.err == nil {
 		r.err = exit.Failf("%s is not a %s", path, want).OnLine(n.line, n.col)
@@ -233,6 +244,9 @@ func (r *reader) items(m *node, path, key string) []*node {
 	}
 	var items []*node
 	for _, item := range v.kids {
+		if !r.take(item) {
+			return nil
+		}
 		item = item.resolve()
 		if item.kind != mapping && !item.null {
 			r.fail(item, path+"[]", "mapping")
@@ -262,6 +276,9 @@ func (r *reader) requirements(term *node, path, key string) []pod.Requirement {
 				continue
 			}
 			for _, v := range values.kids {
+				if !r.take(v) {
+					return nil
+				}
 				req.Values = append(req.Values, v.resolve().str())
 			}
 		}

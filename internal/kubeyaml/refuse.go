@@ -222,22 +222,64 @@ func (d *Document) decides(m *node, names ...string) error {
 	if len(m.keys) < 2 {
 		return nil
 	}
+	before := earlier{keys: m.keys}
 	for i, k := range m.keys {
-		if k.isMerge() {
-			for _, own := range m.keys[:i] { // some decoders let a later merge win
-				if o := own.resolve(); o.kind == scalar && !own.isMerge() && keys(names).has(o.value) {
-					if other, _ := (&node{kind: mapping, keys: []*node{k}, kids: []*node{m.kids[i]}}).get(o.value); other != nil {
-						return exit.Failf("%s is brought in again by the merge key of line %d, and decoders disagree on which counts", o.value, k.line).OnLine(own.line, own.col).Hint("put the merge key first")
-					}
+		if k.isMerge() { // some decoders let a later merge win
+			var err error
+			one := &node{kind: mapping, keys: []*node{k}, kids: []*node{m.kids[i]}}
+			one.ownAndMerged(nil, func(brought *node) {
+				if err == nil {
+					err = d.take(brought)
 				}
+				r := brought.resolve()
+				if own := before.find(i, r); err == nil && own != nil && keys(names).has(r.value) {
+					err = exit.Failf("%s is brought in again by the merge key of line %d, and decoders disagree on which counts", r.value, k.line).OnLine(own.line, own.col).Hint("put the merge key first")
+				}
+			})
+			if err != nil {
+				return err
 			}
 			continue
 		}
-		if r := k.resolve(); r.kind == scalar && keys(names).has(r.value) && slices.ContainsFunc(m.keys[:i], func(o *node) bool { return o.is(r.value) && !o.isMerge() }) {
+		if r := k.resolve(); r.kind == scalar && keys(names).has(r.value) && before.find(i, r) != nil {
 			return twice(k, r.value)
 		}
 	}
 	return nil
+}
+
+// earlier finds keys of a mapping that stand before others.
+type earlier struct {
+	keys   []*node
+	at     map[string]*node // of a large mapping
+	filled int              // keys that at has
+}
+
+const smallMapping = 32
+
+// find returns a key before the i-th that is the same scalar; merge keys are none.
+func (e *earlier) find(i int, key *node) *node {
+	if key.kind != scalar {
+		return nil
+	}
+	if len(e.keys) <= smallMapping {
+		for _, k := range e.keys[:i] {
+			if k.is(key.value) && !k.isMerge() {
+				return k
+			}
+		}
+		return nil
+	}
+	if e.at == nil {
+		e.at = make(map[string]*node, len(e.keys))
+	}
+	for ; e.filled < i; e.filled++ {
+		k := e.keys[e.filled]
+		if r := k.resolve(); r.kind == scalar && !k.isMerge() && e.at[r.value] == nil {
+			e.at[r.value] = k
+		}
+	}
+	return e.at[key.value]
 }
 
 func twice(k *node, key string) error {

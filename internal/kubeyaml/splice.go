@@ -2,6 +2,7 @@ package kubeyaml
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/exit"
@@ -83,13 +84,13 @@ func (w *Workload) insertEntries(m *node, d dict) error {
 	first := m.keys[0]
 	indent := strings.Repeat(" ", first.col-1)
 	text := w.style.block(d, indent)
-	if at := lineStart(src, first.start); blank(src[at:first.start]) {
+	if at := w.doc.lineStart(first.start); blank(src[at:first.start]) {
 		w.doc.edit(m, aboveComments(src, at, -1), 0, text)
 		return nil
 	}
 	if len(m.keys) > 1 {
 		second := m.keys[1].start
-		if at := lineStart(src, second); blank(src[at:second]) {
+		if at := w.doc.lineStart(second); blank(src[at:second]) {
 			w.doc.edit(m, aboveComments(src, at, second-at), 0, text)
 			return nil
 		}
@@ -125,7 +126,7 @@ func (w *Workload) insertItems(seq *node, l list) error {
 	}
 	src := w.doc.chunk.Bytes
 	start := seq.content(src)
-	at := lineStart(src, start)
+	at := w.doc.lineStart(start)
 	indent := strings.Repeat(" ", start-at)
 	text := w.style.items(l, indent)
 	if blank(src[at:start]) {
@@ -161,6 +162,23 @@ func (w *Workload) fill(m, k, null *node, v any) error {
 // lineStart returns the offset of the line that an offset is on.
 func lineStart(src []byte, at int) int {
 	return bytes.LastIndexAny(src[:at], "\r\n") + 1
+}
+
+// lineStart is that of the document, whose lines may be long, for many offsets.
+func (d *Document) lineStart(at int) int {
+	if d.lines == nil {
+		d.lines = []int{0}
+		for i, c := range d.chunk.Bytes {
+			if c == '\n' || c == '\r' {
+				d.lines = append(d.lines, i+1)
+			}
+		}
+	}
+	n, found := slices.BinarySearch(d.lines, at)
+	if !found {
+		n--
+	}
+	return d.lines[n]
 }
 
 func blank(b []byte) bool { return len(bytes.Trim(b, " ")) == 0 }

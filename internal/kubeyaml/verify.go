@@ -51,6 +51,10 @@ func (d *Document) verify() error {
 	}
 	c := d.chunk
 	c.Bytes = b.Bytes()
+	if small(c) != nil {
+		return exit.Failf("with what is added, this document would have more than %d values or %d MiB", maxParsed, maxRead>>20).OnLine(c.Line, 0).
+			Hint("split it into several documents")
+	}
 	roots, done, err := reread(c)
 	defer done()
 	same := err == nil && len(roots) == len(d.roots)
