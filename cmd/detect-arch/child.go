@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -60,8 +61,24 @@ func (c *config) child() (child, error) {
 	return b.Bytes(), nil
 }
 
+// maxChild is more than a GitLab CI file may have.
+const maxChild = 4 << 20
+
+func readChildFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxChild+1))
+	if err == nil && len(b) > maxChild {
+		err = fmt.Errorf("it has more than %d MiB", maxChild>>20)
+	}
+	return b, err
+}
+
 func readChild(path string) (child, error) {
-	b, err := os.ReadFile(path)
+	b, err := readChildFile(path)
 	if err != nil {
 		var p *fs.PathError
 		if errors.As(err, &p) {

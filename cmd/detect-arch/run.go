@@ -134,6 +134,8 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 	if err := env.NoArgs(); err != nil {
 		return err
 	}
+	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
+	defer cancel()
 	query, err := c.query()
 	if err != nil {
 		return err
@@ -149,8 +151,6 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
-	defer cancel()
 	surveys, chosen, err := c.detect(ctx, env, query)
 	if err != nil {
 		return err

@@ -5,14 +5,19 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/polyarch/polyarch/internal/exit"
 )
 
 // many is a text n times, with its number where the text has a %d.
@@ -103,5 +108,57 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 			t.Logf("%d MB resident", peak>>20)
 		})
+	}
+}
+
+// TestSpoolIsBounded: a stream without an end does not fill the temporary folder.
+func TestSpoolIsBounded(t *testing.T) {
+	out := &sink{spool: spool{limit: 1 << 20}}
+	defer out.abort()
+	in := &injector{images: &catalogue{}}
+	endless := io.NopCloser(&endless{text: "---\nkind: ConfigMap\n"})
+	err := in.file(t.Context(), source{name: "x", in: endless}, out, &record{})
+	if err == nil || !strings.Contains(err.Error(), "it has more than 1.0 MB") || len(exit.HintsOf(err)) == 0 {
+		t.Error(err)
+	}
+}
+
+type endless struct {
+	text string
+	at   int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = e.text[(e.at+i)%len(e.text)]
+	}
+	e.at += len(p)
+	return len(p), nil
+}
+
+// TestPipesThatNobodyOpens: what waits for a pipe ends with the time limit,
+// whether the program reads it or writes it.
+func TestPipesThatNobodyOpens(t *testing.T) {
+	program, err := exec.LookPath("inject-affinity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	pipe, file := filepath.Join(dir, "pipe"), filepath.Join(dir, "a.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("kind: ConfigMap\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{pipe}, {"--artifacts", pipe, file}, {"--crds", pipe, file}, {"--report-file", pipe, file}, {"--result", "files=" + pipe, "--check", file}} {
+		cmd := exec.Command(program, append([]string{"--offline", "--timeout", "300ms"}, args...)...)
+		out, err := cmd.CombinedOutput() // the test's own time limit ends one that waits
+		if err == nil || cmd.ProcessState.ExitCode() != 5 || !strings.Contains(string(out), "the time limit of 300ms was reached") {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 2 {
+			t.Errorf("%q: %v are left", args, left)
+		}
 	}
 }

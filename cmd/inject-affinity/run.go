@@ -125,6 +125,8 @@ kubectl get deploy,sts,ds,cronjob,job,pod -A -o json | inject-affinity --readine
 }
 
 func (c *config) run(ctx context.Context, env *command.Env) error {
+	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
+	defer cancel()
 	var r record
 	do := c.inject
 	if len(c.readiness) > 0 {
@@ -145,8 +147,6 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 
 // inject does the work and notes it in r.
 func (c *config) inject(ctx context.Context, env *command.Env, r *record) error {
-	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
-	defer cancel()
 	stdin := env.Stdin
 	if len(env.Args) == 0 && c.kustomize == "" && c.crds != "-" && c.policyUpdate != "-" && !c.withoutManifests(env.Args) {
 		limit := c.timeout
@@ -155,6 +155,7 @@ func (c *config) inject(ctx context.Context, env *command.Env, r *record) error 
 			return err
 		}
 		if c.timeout < limit { // the function's own
+			var cancel context.CancelFunc
 			ctx, cancel = exit.WithTimeLimit(ctx, c.timeout)
 			defer cancel()
 		}

@@ -3,14 +3,20 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/text"
 )
 
 // A spool keeps what is to be printed until the run has succeeded: in memory
 // at first, in a temporary file beyond spoolLimit.
 type spool struct {
+	size   int64
+	limit  int64 // 0: maxStream
 	mem    bytes.Buffer
 	file   *os.File
 	buffer *bufio.Writer // of file
@@ -19,9 +25,18 @@ type spool struct {
 const (
 	spoolLimit = 4 << 20
 	bufferSize = 256 << 10
+
+	// maxStream is more than any cluster's objects take: what has no end is not
+	// to fill the temporary folder.
+	maxStream = 1 << 30
 )
 
 func (s *spool) Write(p []byte) (int, error) {
+	limit := cmp.Or(s.limit, maxStream)
+	if s.size += int64(len(p)); s.size > limit {
+		return 0, exit.Failf("spooling the result: it has more than %s", text.Bytes(limit)).
+			Hint("does a pipe or a device among the files never end? files are edited in place, without a spool, with --write")
+	}
 	if s.file == nil {
 		if s.mem.Len()+len(p) <= spoolLimit {
 			return s.mem.Write(p)

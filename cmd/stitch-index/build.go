@@ -24,6 +24,8 @@ func (c *config) buildPlatforms(ctx context.Context, env *command.Env) (sources 
 	if _, err := c.destination(); err != nil {
 		return nil, nil, err
 	}
+	_, planned := exit.WithTimeLimit(ctx, c.timeout) // of files of the folder that is built
+	defer planned()
 	request, err := c.build.request(env, repo, tags[0], c.insecure)
 	if err != nil {
 		return nil, nil, err
@@ -43,6 +45,7 @@ func (c *config) buildPlatforms(ctx context.Context, env *command.Env) (sources 
 	if err != nil {
 		return nil, nil, exit.Failf("making a folder for the builds: %w", err)
 	}
+	planned()
 	var guard *process.Guard
 	if !c.dryRun {
 		guard = process.NewGuard(dir)
@@ -61,7 +64,10 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkBases(ctx, env, tool, request); err != nil {
+	limited, cancel := exit.WithTimeLimit(ctx, c.timeout)
+	err = c.checkBases(limited, env, tool, request)
+	cancel()
+	if err != nil {
 		return nil, err
 	}
 	if c.dryRun {
@@ -76,7 +82,7 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := exit.WithTimeLimit(ctx, c.timeout)
+	ctx, cancel = exit.WithTimeLimit(ctx, c.timeout)
 	defer cancel()
 	client := c.client(env, env.Log.Infof)
 	var sources []index.Source

@@ -113,7 +113,7 @@ func (b *building) request(env *command.Env, repo registry.Repository, tag strin
 			Getenv:   env.Getenv,
 			Look:     func(program string) bool { _, err := exec.LookPath(program); return err == nil },
 			Exists:   func(path string) bool { _, err := os.Stat(path); return err == nil },
-			Read:     func(path string) string { text, _ := os.ReadFile(path); return string(text) },
+			Read:     readSmall,
 		},
 	}
 	if len(env.Command) > 0 {
@@ -170,4 +170,16 @@ func (b *building) choose(env *command.Env, r builder.Request) (builder.Builder,
 		env.Log.Infof("building with %s: %s", tool.Name, why)
 	}
 	return tool, err
+}
+
+// readSmall returns the text of a file in the folder that is built, or "". A pipe
+// or a device there would be waited for, and what is longer is none of a build's
+// own files.
+func readSmall(path string) string {
+	const limit = 4 << 20
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > limit {
+		return ""
+	}
+	text, _ := os.ReadFile(path)
+	return string(text)
 }

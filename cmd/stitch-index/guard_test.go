@@ -65,3 +65,21 @@ func soon(t *testing.T, what string, is func() bool) {
 	}
 	t.Fatalf("it never came: %s", what)
 }
+
+// What a stranger puts into the folder that is built is not waited for.
+func TestPipesInTheFolderThatIsBuilt(t *testing.T) {
+	program := programPath(t)
+	for name, want := range map[string]string{"pom.xml": "nothing in ", "Dockerfile": "the time limit of 300ms was reached"} {
+		dir := t.TempDir()
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(program, "--image", "127.0.0.1:1/app", "--tag", "v1", "--timeout", "300ms", "--platform", "linux/arm64", "--dry-run", "--context", dir)
+		if name == "Dockerfile" {
+			cmd.Args = append(cmd.Args, "--builder", "docker")
+		}
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}

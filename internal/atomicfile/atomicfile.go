@@ -3,12 +3,15 @@
 package atomicfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // A File is a new content that is not in place yet. It takes the place of the
@@ -52,7 +55,7 @@ func Create(path string) (*File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("writing %s: %w", path, cause(err))
 	case info.IsDir():
-		return nil, fmt.Errorf("writing %s: it is a folder", path)
+		return nil, fmt.Errorf("writing %s: it is a directory", path)
 	case !info.Mode().IsRegular():
 		f, err := os.OpenFile(target, os.O_WRONLY, 0)
 		if err != nil {
@@ -180,7 +183,8 @@ func (f *File) Abort() {
 }
 
 // WriteAll writes several files: the contents are all on disk before the first
-// of them is put in place.
+// of them is put in place. Pipes are opened before any file is made, and written
+// when all others are on disk: both may take until somebody reads.
 func WriteAll(files map[string][]byte) error {
 	var staged []*File
 	defer func() {
@@ -188,14 +192,33 @@ func WriteAll(files map[string][]byte) error {
 			f.Abort()
 		}
 	}()
-	for path, b := range files {
+	var later []func() error
+	for _, path := range slices.SortedFunc(maps.Keys(files), pipesFirst) {
 		f, err := Create(path)
 		if err != nil {
 			return err
 		}
 		staged = append(staged, f)
-		if _, err := f.Write(b); err != nil {
-			return fmt.Errorf("writing %s: %w", path, cause(err))
+		write := func() error {
+			if _, err := f.Write(files[path]); err != nil {
+				return fmt.Errorf("writing %s: %w", path, cause(err))
+			}
+			return nil
+		}
+		if f.direct {
+			later = append(later, write)
+			continue
+		}
+		if err := write(); err != nil {
+			return err
+		}
+		if err := f.Stage(); err != nil {
+			return err
+		}
+	}
+	for _, write := range later {
+		if err := write(); err != nil {
+			return err
 		}
 	}
 	for _, f := range staged {
@@ -204,6 +227,17 @@ func WriteAll(files map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// pipesFirst orders paths of what nothing can be renamed over before the others.
+func pipesFirst(a, b string) int {
+	rank := func(path string) int {
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
 }
 
 // cause drops the path of a temporary file, which means nothing to a user.

@@ -131,16 +131,21 @@ func Main(p Program) int {
 		}
 	}
 	defer signal.Stop(signals)
+	end := func(why string, code exit.Code, again <-chan os.Signal) {
+		if e.outlast(again) {
+			why += "; what had to be finished was cut off: look at what it has changed"
+		}
+		fmt.Fprintf(os.Stderr, "%s: error: %s\n", p.Name, why)
+		os.Exit(int(code))
+	}
 	go func() {
 		caught := stopped{<-signals}
 		cancel(caught)
-		said := caught.Error()
-		if e.outlast(signals) {
-			said += "; what had to be finished was cut off: look at what it has changed"
-		}
-		fmt.Fprintf(os.Stderr, "%s: error: %s\n", p.Name, said)
-		os.Exit(int(caught.code()))
+		end(caught.Error(), caught.code(), signals)
 	}()
+	ctx = exit.Enforced(ctx, func(limit error) {
+		end(limit.Error()+", by something that nothing interrupts; was it a pipe that nobody opened?", exit.Unreachable, nil)
+	})
 	return int(p.Exec(ctx, e, os.Args[1:]))
 }
 

@@ -98,9 +98,28 @@ func (t timeLimit) Timeout() bool        { return true }
 func (t timeLimit) Temporary() bool      { return true }
 
 // WithTimeLimit returns a context that ends after d, with a cause that says so.
-func WithTimeLimit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, d, timeLimit(d))
+// Until cancel is called, what a parent's Enforced got is called then too.
+func WithTimeLimit(ctx context.Context, d time.Duration) (_ context.Context, cancel context.CancelFunc) {
+	ctx, end := context.WithTimeoutCause(ctx, d, timeLimit(d))
+	enforce, ok := ctx.Value(enforcer{}).(func(error))
+	if !ok {
+		return ctx, end
+	}
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			enforce(context.Cause(ctx))
+		}
+	})
+	return ctx, func() { stop(); end() }
 }
+
+// Enforced returns a context whose time limits are enforced: what a limit has to
+// end may not heed it, such as the opening of a pipe that nobody writes.
+func Enforced(ctx context.Context, enforce func(limit error)) context.Context {
+	return context.WithValue(ctx, enforcer{}, enforce)
+}
+
+type enforcer struct{}
 
 // Why returns why ctx ended: what it was cancelled for, or that the time limit
 // was reached.

@@ -69,3 +69,26 @@ func TestEnded(t *testing.T) {
 		t.Error(again)
 	}
 }
+
+func TestEnforced(t *testing.T) {
+	enforced := make(chan error, 1)
+	ctx := Enforced(t.Context(), func(limit error) { enforced <- limit })
+	limited, cancel := WithTimeLimit(ctx, time.Millisecond)
+	<-limited.Done()
+	if err := <-enforced; err.Error() != "the time limit of 1ms was reached" {
+		t.Error(err)
+	}
+	cancel()
+	parent, stop := context.WithCancel(ctx)
+	_, done := WithTimeLimit(parent, time.Hour)
+	stop() // another end than the limit
+	done()
+	limited, cancel = WithTimeLimit(ctx, time.Hour)
+	cancel()
+	<-limited.Done()
+	select {
+	case err := <-enforced:
+		t.Errorf("a limit that was not reached is enforced: %v", err)
+	case <-time.After(10 * time.Millisecond):
+	}
+}
