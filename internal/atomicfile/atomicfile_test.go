@@ -68,7 +68,7 @@ func TestWriteAll(t *testing.T) {
 	if err := WriteAll(map[string][]byte{a: []byte("new"), filepath.Join(dir, "b"): nil}); err != nil || read(t, a) != "new" {
 		t.Errorf("%v, %q", err, read(t, a))
 	}
-	if err := WriteAll(map[string][]byte{dir: nil}); err == nil || !strings.Contains(err.Error(), "is a folder") {
+	if err := WriteAll(map[string][]byte{dir: nil}); err == nil || !strings.Contains(err.Error(), "is a directory") {
 		t.Errorf("writing a folder: %v", err)
 	}
 	if err := WriteAll(map[string][]byte{os.DevNull: []byte("x")}); err != nil {
