@@ -237,10 +237,13 @@ func (in *injector) built(ctx context.Context, log *command.Log, latest bool) (a
 
 // platformTaints returns --taints as the ConfigMap has it. Every Pod of the
 // namespace whose images are known is to tolerate them, so they have to be of
-// what the images are for.
+// what the images are for; others are the manifests' alone.
 func (in *injector) platformTaints() (string, error) {
 	var all []string
 	for _, t := range in.taints {
+		if !affinity.OfPlatform(t) && !in.pinsNothing {
+			continue
+		}
 		if !affinity.OfPlatform(t) {
 			return "", exit.Usagef("flag --taints: %s is not a taint of the architecture or the OS, and every Pod of the namespace would tolerate it", t).
 				Hint("leave it out; the admission policy tolerates kubernetes.io/arch, kubernetes.io/os and node.kubernetes.io/os")

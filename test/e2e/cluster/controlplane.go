@@ -193,7 +193,7 @@ func (c *ControlPlane) startComponent(name string, args ...string) error {
 
 // StartControllers starts the controllers of workloads, which make Pods of them.
 func (c *ControlPlane) StartControllers() error {
-	return c.startComponent("kube-controller-manager", "--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=1000",
+	return c.startComponent("kube-controller-manager", "--leader-elect=false", "--use-service-account-credentials=true", "--kube-api-qps=1000", "--kube-api-burst=1000",
 		"--controllers=deployment-controller,replicaset-controller,statefulset-controller,daemonset-controller,job-controller,cronjob-controller,garbage-collector-controller")
 }
 
