@@ -50,7 +50,7 @@ func enter() error {
 	if os.Geteuid() != 0 || runtime.GOARCH != "amd64" || runtime.GOOS != "linux" {
 		return fmt.Errorf("these tests need root on linux/amd64")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 45*time.Minute)
 	defer cancel()
 	p, err := prepare(ctx)
 	if err != nil {
