@@ -51,5 +51,8 @@ func unfit(children []*child) error {
 	if strings.Contains(e.Error(), "the image says that it is for") {
 		e.Hint("compile for the target: in a Dockerfile, GOOS=$TARGETOS GOARCH=$TARGETARCH, and base images of the target's platform")
 	}
+	if strings.Contains(e.Error(), "it was not proved that it starts") {
+		return e.Hint("--verify-binaries entrypoint lets pass what cannot be verified")
+	}
 	return e.Hint("--verify-binaries off lets it pass")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -25,6 +26,9 @@ const (
 	Entrypoint Mode = "entrypoint"
 	// All looks at every program and library of the image as well.
 	All Mode = "all"
+	// Strict is Entrypoint, and refuses what was not proved as well: images that a
+	// stranger may have made so that they cannot be verified.
+	Strict Mode = "strict"
 	// Off trusts the image; a declared platform is trusted without
 	// reading the image's config.
 	Off Mode = "off"
@@ -134,11 +138,15 @@ func (v *Verifier) Inspect(ctx context.Context, of Subject) (*Verification, erro
 	})
 	out.Level = report.Demands(p)
 	if v.Mode == All {
-		if stopped != "" {
-			out.Notes = append(out.Notes, stopped)
-		} else {
+		switch {
+		case stopped == "":
 			out.all(view, p)
+		case final: // else the verdict says so
+			out.Notes = append(out.Notes, "not everything was looked at: "+stopped)
 		}
+	}
+	if v.Mode == Strict && report.Verdict == program.NotVerified {
+		out.Wrong = append(out.Wrong, "it was not proved that it starts: "+strings.Join(report.Reasons, "; "))
 	}
 	return out, nil
 }
