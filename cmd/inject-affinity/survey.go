@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -23,6 +24,10 @@ type surveyFlags struct {
 	suggest     bool
 	pullSecrets bool
 }
+
+// surveyMemory is where the garbage collector begins to save memory: a cluster's
+// objects are hundreds of megabytes.
+const surveyMemory = 40 << 20
 
 // given returns a flag that was given, or "".
 func (f surveyFlags) given() string {
@@ -63,6 +68,9 @@ func (c *config) assess(ctx context.Context, env *command.Env, r *record) error 
 	if err := c.forReadiness(env); err != nil {
 		return err
 	}
+	if env.Getenv("GOMEMLIMIT") == "" { // what is read is dropped again: there is much garbage and little else
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(surveyMemory))
+	}
 	in, err := c.injector(ctx, env.Log, env.Stdin)
 	if err != nil {
 		return err
@@ -81,6 +89,7 @@ func (c *config) assess(ctx context.Context, env *command.Env, r *record) error 
 		return err
 	}
 	ws := s.collected.Workloads()
+	s.collected = readiness.Collector{}
 	images := readiness.Settle(ws, fullName)
 	l, err := s.look(ctx, images)
 	if err != nil {

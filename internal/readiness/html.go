@@ -57,6 +57,7 @@ type section struct {
 	Measures   []measure
 	Workloads  []line
 	Namespaces []string
+	Suggests   bool // there are tags to use instead
 }
 
 // A share is the part of the workloads that have a verdict.
@@ -121,6 +122,7 @@ func (r *Report) HTML(at time.Time) ([]byte, error) {
 			s.Workloads = append(s.Workloads, line{row, a, slices.Index(Verdicts, a.Verdict), row.Memory / (1 << 30)})
 			namespaces[row.Namespace] = true
 		}
+		s.Suggests = slices.ContainsFunc(p.Blocking, func(b Blocker) bool { return b.Suggested != nil })
 		s.Namespaces = slices.Sorted(maps.Keys(namespaces))
 		sections = append(sections, s)
 	}

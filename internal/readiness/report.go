@@ -125,6 +125,9 @@ func Judge(ws []*Workload, images map[string]*Image, platforms platform.List, no
 	for n, p := range platforms {
 		r.Platforms = append(r.Platforms, r.part(n, p, images))
 	}
+	for n := range r.Workloads {
+		r.Workloads[n].workload = nil // it has said what it has to say
+	}
 	for _, k := range slices.Sorted(maps.Keys(images)) {
 		i := images[k]
 		l := Lookup{Image: i.Ref, Digest: i.Digest, Platforms: i.Platforms, Workloads: len(i.Users)}
