@@ -16,6 +16,7 @@ packages=(
   rsync:3.2~
   zsh:5.9~
   fish:3.6~
+  chromium:140~
 )
 
 # Where node is not there already, by whatever way.

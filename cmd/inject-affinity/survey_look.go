@@ -29,7 +29,7 @@ import (
 const (
 	// surveyHost is how many images are asked for at one registry at a time, and
 	// surveyAll at all of them: each may have some MB of manifests.
-	surveyHost, surveyAll = 32, 48
+	surveyHost, surveyAll = 44, 48
 	// surveyPrograms is how many images are looked into at a time, which takes
 	// processor time and memory.
 	surveyPrograms = 3
