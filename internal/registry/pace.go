@@ -36,8 +36,6 @@ const (
 	// firstRate is what is tried after the first refusal of a host that took
 	// fewer at once.
 	firstRate = 8
-	// lateness is what a clock may wake us late, and is made up for.
-	lateness = 5 * time.Millisecond
 	// keptGood bounds the memory of what went well in the last second.
 	keptGood = 4096
 	// maxDrought is how long a host may refuse everything before it is given
@@ -57,7 +55,7 @@ func (p *pace) wait(ctx context.Context) error {
 		if !at.After(now) {
 			if p.rate > 0 {
 				interval := time.Duration(float64(time.Second) / p.rate)
-				if now.Sub(p.next) > lateness {
+				if now.Sub(p.next) > interval/2 { // what a busy machine wakes us late is made up for
 					p.next = now
 				}
 				p.next = p.next.Add(interval)
@@ -124,6 +122,9 @@ func (p *pace) refusal(now, sent time.Time, asked time.Duration) {
 	}
 	if until := now.Add(asked); until.After(p.until) {
 		p.until = until
+	}
+	if p.until.After(p.next) {
+		p.next = p.until
 	}
 }
 
