@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M, dir string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithCancel(context.Background()) // what is compiled first takes as long as it takes: go test has a time limit
 	defer cancel()
 	l, err := furnish(ctx, dir)
 	if err != nil {
@@ -189,7 +189,7 @@ type outcome struct {
 // run runs a program in the project, with a home folder of its own and Go's caches of this machine.
 func (p *project) run(t *testing.T, env []string, program string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = p.dir
