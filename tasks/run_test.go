@@ -166,7 +166,7 @@ func TestStitchIndexTask(t *testing.T) {
 	digest := results["IMAGE_DIGEST"]
 	want := map[string]string{
 		"IMAGE_URL": repo + ":v1", "IMAGE_DIGEST": digest, "IMAGE_REF": repo + "@" + digest,
-		"IMAGES": strings.Join(images, ","), "platforms": strings.Join(eight, ","),
+		"IMAGES": strings.Join(images, ","), "platforms": strings.Join(eight, ","), "missing": "",
 	}
 	if d := cmp.Diff(want, results); d != "" || !strings.HasPrefix(digest, "sha256:") {
 		t.Error(d)
@@ -232,6 +232,17 @@ func TestBuildImageTask(t *testing.T) {
 	results, stderr, err = leg.run(t)
 	if err == nil || len(results) > 0 || !strings.Contains(stderr, "linux/arm64") {
 		t.Errorf("an image for another platform: %v, results %v\n%s", err, results, stderr)
+	}
+
+	// Where that may fail, the leg hands the gap over, and the index says it.
+	leg.params["optional"] = []string{"linux/amd64"}
+	gap, stderr, err := leg.run(t)
+	if err != nil || gap["source"] != "=linux/amd64?" || gap["IMAGE_URL"] != "" {
+		t.Fatalf("%v, results %v\n%s", err, gap, stderr)
+	}
+	stitched, stderr, err = taskRun{task: "stitch-index", params: map[string]any{"image": repo, "tag": []string{"v2"}, "sources": []string{stitched["IMAGE_REF"], gap["source"]}}}.run(t)
+	if err != nil || stitched["platforms"] != "linux/arm64" || stitched["missing"] != "linux/amd64" {
+		t.Errorf("%v, results %v\n%s", err, stitched, stderr)
 	}
 }
 

@@ -120,7 +120,7 @@ func readChild(path string) (child, error) {
 const alwaysRun = "workflow:\n  rules:\n    - when: always\n\n"
 
 // pipeline returns the whole child pipeline, as YAML.
-func (c child) pipeline(ps platform.List, rs []runner) []byte {
+func (c child) pipeline(ps platform.List, rs []runner, optional platform.List) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Written by detect-arch: a job for each platform.\n")
 	b.Write(c)
@@ -128,6 +128,9 @@ func (c child) pipeline(ps platform.List, rs []runner) []byte {
 		fmt.Fprintf(&b, "\n%s:\n  extends: %s\n  tags:\n", quote("build "+p.String()), buildJob)
 		for _, l := range runnerFor(p, rs, gitlabRunners) {
 			fmt.Fprintf(&b, "    - %s\n", quote(l))
+		}
+		if optional.Contains(p) {
+			b.WriteString("  allow_failure: true\n")
 		}
 		fmt.Fprintf(&b, "  variables:\n    PLATFORM: %s\n    ARCH: %s\n    SLUG: %s\n    PLATFORMS: %s\n",
 			quote(p.String()), quote(p.Arch), quote(p.Slug()), quote(ps.String()))

@@ -17,6 +17,8 @@ type leg struct {
 	Arch     string `json:"arch"`
 	Runner   tags   `json:"runner"` // for runs-on
 	Slug     string `json:"slug"`   // the platform, for names of files and artifacts
+	// Optional is for continue-on-error; it is there for those alone that may fail.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // tags are the labels of a runner: in JSON a string if it is one, else an array;
@@ -30,10 +32,10 @@ func (l tags) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(l))
 }
 
-func newMatrix(ps platform.List, rs []runner) matrix {
+func newMatrix(ps platform.List, rs []runner, optional platform.List) matrix {
 	m := matrix{Include: []leg{}}
 	for _, p := range ps {
-		m.Include = append(m.Include, leg{p.String(), p.Arch, runnerFor(p, rs, githubRunners), p.Slug()})
+		m.Include = append(m.Include, leg{p.String(), p.Arch, runnerFor(p, rs, githubRunners), p.Slug(), optional.Contains(p)})
 	}
 	return m
 }

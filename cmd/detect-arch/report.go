@@ -8,6 +8,7 @@ import (
 
 	"github.com/polyarch/polyarch/internal/cluster"
 	"github.com/polyarch/polyarch/internal/output"
+	"github.com/polyarch/polyarch/internal/platform"
 )
 
 // A document is what --json prints.
@@ -22,15 +23,16 @@ type document struct {
 	Clusters  []*cluster.Survey `json:"clusters"`
 }
 
-func report(chosen []offer, surveys []*cluster.Survey, rs []runner, w *cluster.Workload) output.Report {
+func report(chosen []offer, surveys []*cluster.Survey, rs []runner, optional platform.List, w *cluster.Workload) output.Report {
 	ps := list(chosen)
+	may := ps.Intersect(optional)
 	taints := []string{}
 	for _, o := range chosen {
 		taints = append(taints, o.taints...)
 	}
 	slices.Sort(taints)
 	taints = slices.Compact(taints)
-	d := document{ps.Strings(), ps.Arches(), len(ps) > 1, len(ps), taints, newMatrix(ps, rs), "", surveys}
+	d := document{ps.Strings(), ps.Arches(), len(ps) > 1, len(ps), taints, newMatrix(ps, rs, optional), "", surveys}
 	if w != nil {
 		d.Workload = w.Name
 	}
@@ -43,6 +45,7 @@ func report(chosen []offer, surveys []*cluster.Survey, rs []runner, w *cluster.W
 			{Name: "count", Text: strconv.Itoa(d.Count)},
 			{Name: "taints", Text: strings.Join(taints, ","), List: taints},
 			{Name: "matrix", Text: string(m)},
+			{Name: "optional", Text: may.String(), List: may.Strings()},
 		},
 		Text:    ps.String() + "\n",
 		JSON:    d,

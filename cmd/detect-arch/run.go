@@ -42,6 +42,7 @@ type config struct {
 	fallback     platform.List
 
 	runners       flagset.Lines
+	optional      platform.List
 	childPipeline string
 	childJob      string
 	childScript   flagset.Lines
@@ -70,6 +71,7 @@ func (c *config) flags(fs *flagset.Set) {
 	fs.Var(&c.fallback, "fallback", "print these `PLATFORMS`, with a warning, if there is no cluster, no access, or no node that takes the workload")
 	fs.Group("Pipelines")
 	fs.Var(&c.runners, "runner", "the runner that builds a platform, for the matrix and the child pipeline: `PATTERN=LABEL[,LABEL]`, where PATTERN is a platform, an operating system or default; the most specific pattern wins; can be repeated, or one per line")
+	fs.Var(&c.optional, "optional", "mark these `PLATFORMS` in the matrix and the child pipeline: their builds may fail; can be repeated")
 	fs.String(&c.childPipeline, "child-pipeline", "", "write a GitLab child pipeline with one job per platform to `FILE`; --child-job or --child-script says what the jobs do")
 	fs.String(&c.childJob, "child-job", "", "start the child pipeline with this GitLab CI `FILE`, unchanged; each job extends its hidden job .build-image")
 	fs.Var(&c.childScript, "child-script", "a `COMMAND` of the jobs' script, run with PLATFORM, ARCH, SLUG and PLATFORMS in the environment; can be repeated, or one per line")
@@ -81,7 +83,8 @@ var results = []output.Spec{
 	{Name: "mixed", Description: "true if there is more than one platform, else false"},
 	{Name: "count", Description: "the number of platforms"},
 	{Name: "taints", Description: "taints on the architecture that a workload must tolerate, for example kubernetes.io/arch=arm64:NoSchedule", List: true},
-	{Name: "matrix", Description: `for strategy.matrix of a GitHub workflow, with fromJSON: {"include":[{"platform":"linux/arm64","arch":"arm64","runner":"ubuntu-24.04-arm","slug":"linux_arm64"}]}`},
+	{Name: "matrix", Description: `for strategy.matrix of a GitHub workflow, with fromJSON: {"include":[{"platform":"linux/arm64","arch":"arm64","runner":"ubuntu-24.04-arm","slug":"linux_arm64"}]}; those of --optional have "optional":true`},
+	{Name: "optional", Description: "the platforms of --optional among those that are printed, separated by commas", List: true},
 }
 
 func program() command.Program {
@@ -155,14 +158,14 @@ func (c *config) run(ctx context.Context, env *command.Env) error {
 	if err != nil {
 		return err
 	}
-	r := report(chosen, surveys, runners, query.Filter.Workload)
+	r := report(chosen, surveys, runners, c.optional, query.Filter.Workload)
 	r.Files = map[string][]byte{}
 	if c.report != "" {
 		b, _ := json.MarshalIndent(r.JSON, "", "  ") // what --json prints
 		r.Files[c.report] = append(b, '\n')
 	}
 	if child != nil {
-		r.Files[c.childPipeline] = child.pipeline(list(chosen), runners)
+		r.Files[c.childPipeline] = child.pipeline(list(chosen), runners, c.optional)
 	}
 	return env.Write(r)
 }

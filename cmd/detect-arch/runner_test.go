@@ -77,7 +77,7 @@ func FuzzParseRunners(f *testing.F) {
 		if len(want) == 0 {
 			t.Fatal("no runner")
 		}
-		text := child(alwaysRun+".build-image: {script: [x]}\n").pipeline(platform.List{p}, rs)
+		text := child(alwaysRun+".build-image: {script: [x]}\n").pipeline(platform.List{p}, rs, nil)
 		var doc map[string]struct{ Tags []string }
 		if err := yaml.Unmarshal(text, &doc); err != nil {
 			t.Fatalf("%v:\n%s", err, text)

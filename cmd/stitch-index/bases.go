@@ -36,6 +36,23 @@ func (c *config) checkBases(ctx context.Context, env *command.Env, tool builder.
 	if c.build.bases == basesOff || !tool.Has(builder.Dockerfile) {
 		return nil
 	}
+	if len(r.Optional) > 0 { // whose builds may fail
+		optional := r
+		optional.Platforms, optional.Optional = r.Optional, nil
+		if err := c.checkBasesFor(ctx, env, optional, basesWarn); err != nil {
+			return err
+		}
+		r.Platforms = slices.DeleteFunc(slices.Clone(r.Platforms), r.Optional.Contains)
+	}
+	if len(r.Platforms) == 0 {
+		return nil
+	}
+	return c.checkBasesFor(ctx, env, r, c.build.bases)
+}
+
+// checkBasesFor is checkBases for the platforms of a request, with what is to be
+// done about a base that lacks one.
+func (c *config) checkBasesFor(ctx context.Context, env *command.Env, r builder.Request, mode string) error {
 	path := r.FindDockerfile()
 	shown := nearest(path)
 	note := func(format string, args ...any) {
@@ -57,7 +74,7 @@ func (c *config) checkBases(ctx context.Context, env *command.Env, tool builder.
 		if ctx.Err() != nil {
 			return exit.Ended(ctx, ctx.Err())
 		}
-		notes, err = append(notes, more...), c.judge(env, shown, findings)
+		notes, err = append(notes, more...), c.judge(env, shown, findings, mode)
 	}
 	for _, n := range notes {
 		note("%s", n)
@@ -66,10 +83,10 @@ func (c *config) checkBases(ctx context.Context, env *command.Env, tool builder.
 }
 
 // judge warns of the findings, or refuses them.
-func (c *config) judge(env *command.Env, shown string, findings []bases.Finding) error {
+func (c *config) judge(env *command.Env, shown string, findings []bases.Finding, mode string) error {
 	var errs []error
 	for _, f := range findings {
-		if f.Proved && c.build.bases == basesFail {
+		if f.Proved && mode == basesFail {
 			e := exit.Failf("checking the bases: %s:%d: %s: %s", shown, f.Line, f.By, f.Text).At(shown, f.Line, 0)
 			if f.Hint != "" {
 				e.Hint("%s", f.Hint)

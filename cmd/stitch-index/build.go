@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/index"
 	"github.com/polyarch/polyarch/internal/layout"
+	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/process"
 	"github.com/polyarch/polyarch/internal/registry"
 )
@@ -88,6 +90,10 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 	var sources []index.Source
 	c.build.took = map[string]time.Duration{}
 	for _, r := range results {
+		if r.Err != nil {
+			sources = append(sources, index.Source{Platform: &r.Leg.Platforms[0], Optional: true, Why: r.Err.Error()})
+			continue
+		}
 		if folder := r.Pushed.Layout; folder != "" && c.output != "" {
 			// from layout to layout: no registry has a part in it
 			s := source(layout.Name{Path: folder}.String(), r)
@@ -96,6 +102,9 @@ func (c *config) buildIn(ctx context.Context, env *command.Env, tool builder.Bui
 			continue
 		}
 		s, err := built(ctx, client, tool, r)
+		if err != nil && c.build.mayFail(r.Leg) && exit.CodeOf(err) == exit.Failed && ctx.Err() == nil {
+			s, err = index.Source{Platform: &r.Leg.Platforms[0], Optional: true, Why: err.Error()}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -119,6 +128,7 @@ func (c *config) runBuilds(ctx context.Context, env *command.Env, tool builder.B
 		Host:      request.Host,
 		Jobs:      jobs,
 		KeepGoing: c.build.keepGoing,
+		Optional:  c.build.mayFail,
 		Environ:   tool.Environ(env.Environ(), request),
 		Watcher:   shown,
 		Guard:     guard,
@@ -181,12 +191,25 @@ func (c *config) noStitch(ctx context.Context, env *command.Env, sources []index
 	}
 	job := c.job(env, to, index.Options{}, sources)
 	job.DryRun = to.layout == ""
+	job.Append = false // the later run's to do
 	r, err := index.Stitch(ctx, job)
+	var nothing *index.Nothing
+	if errors.As(err, &nothing) { // the later run may have other images
+		r, err = &index.Result{Gaps: nothing.Gaps}, nil
+		for _, g := range nothing.Gaps {
+			r.Missing = r.Missing.Union(platform.List{g.Platform})
+		}
+	}
 	if err != nil {
 		return err
 	}
-	if to.layout != "" {
+	c.warnOfGaps(env, to, r, "the run that stitches is told so")
+	sources = withoutGaps(sources, r)
+	if to.layout != "" && r.Index != nil {
 		sources = handOver(to.layout, sources, r)
+	}
+	for _, g := range r.Gaps {
+		sources = append(sources, index.Source{Platform: &g.Platform, Optional: true})
 	}
 	return env.Write(c.reportBuilt(to, sources, r))
 }

@@ -20,6 +20,7 @@ import (
 // building is what the flags say about builds.
 type building struct {
 	platforms platform.List
+	optional  platform.List
 	builder   string
 	context   string
 	args      flagset.Lines
@@ -46,6 +47,7 @@ const auto = "auto"
 func (b *building) flags(fs *flagset.Set) {
 	fs.Group("Build")
 	fs.Var(&b.platforms, "platform", "build for these `PLATFORMS`, for example linux/amd64,linux/arm64, and push each image under the first tag with a suffix, v1_linux_arm64")
+	fs.Var(&b.optional, "optional", "let the index go out without these `PLATFORMS` if their builds fail or there is no image of them; with --append, keep the image that the tag has; with --no-stitch, hand the gap over; can be repeated")
 	fs.String(&b.builder, "builder", auto, "build with this `TOOL`: "+strings.Join(builder.Names(), ", ")+"; auto chooses by the files in the folder and the tools that are installed, and says why")
 	fs.String(&b.context, "context", ".", "the `FOLDER` to build")
 	fs.Int(&b.jobs, "jobs", 0, "the maximum `NUMBER` of builds at a time (default: one per CPU)")
@@ -102,7 +104,7 @@ func (b *building) check(env *command.Env) error {
 // builder is started.
 func (b *building) request(env *command.Env, repo registry.Repository, tag string, insecure []string) (builder.Request, error) {
 	r := builder.Request{
-		Image: repo.String(), Tag: tag, Platforms: b.platforms,
+		Image: repo.String(), Tag: tag, Platforms: b.platforms, Optional: b.platforms.Intersect(b.optional),
 		Target: b.target, BuildArgs: b.buildArgs, Labels: b.labels, Secrets: b.secrets, CacheFrom: b.cacheFrom, CacheTo: b.cacheTo,
 		PlatformTargets: map[platform.Platform]string{},
 		Args:            b.args,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/polyarch/polyarch/internal/index"
@@ -17,19 +18,20 @@ func (c *config) reportBuilt(to destination, sources []index.Source, r *index.Re
 	doc := struct {
 		Sources   []string      `json:"sources"`
 		Platforms platform.List `json:"platforms"`
-	}{sourceList(sources), r.Platforms()}
+		Missing   platform.List `json:"missing"`
+	}{sourceList(sources), append(platform.List{}, r.Platforms()...), append(platform.List{}, r.Missing...)}
 	repo := to.String()
 	list := doc.Sources
 	var url, digest, byDigest string
 	switch {
-	case to.layout != "":
+	case to.layout != "" && r.Index != nil:
 		url, digest = repo, r.Index.Digest.String()
 		byDigest = repo + "@" + digest
 		// the list travels with the layout beside it
-		beside := sources[0]
-		beside.Ref = layout.Name{Path: filepath.Base(to.layout)}.String()
-		list = sourceList([]index.Source{beside})
-	case len(sources) == 1:
+		beside := slices.Clone(sources)
+		beside[0].Ref = layout.Name{Path: filepath.Base(to.layout)}.String()
+		list = sourceList(beside)
+	case len(sources) == 1 && sources[0].Ref != "":
 		tagged, d, _ := strings.Cut(sources[0].Ref, "@")
 		url, digest, byDigest = tagged, d, repo+"@"+d
 	}
@@ -41,12 +43,13 @@ func (c *config) reportBuilt(to destination, sources []index.Source, r *index.Re
 			{Name: "image-ref", Text: byDigest},
 			{Name: "images", Text: strings.Join(images, ","), List: images},
 			{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
+			{Name: "missing", Text: doc.Missing.String(), List: doc.Missing.Strings()},
 			{Name: "source", Text: strings.Join(doc.Sources, ","), List: doc.Sources},
 			{Name: "source-list", Text: c.madeList(list)},
 		},
 		Text:    strings.Join(doc.Sources, "\n") + "\n",
 		JSON:    doc,
-		Summary: "### Built for a later stitch\n\n" + imageTable(c.children(r)),
+		Summary: "### Built for a later stitch\n\n" + missingLine(doc.Missing) + imageTable(c.children(r)),
 	}
 }
 

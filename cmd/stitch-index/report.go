@@ -23,6 +23,8 @@ type document struct {
 	Size      int           `json:"size"` // of the index itself, in bytes
 	Tags      []string      `json:"tags"`
 	Platforms platform.List `json:"platforms"`
+	Missing   platform.List `json:"missing"`        // that the index goes out without
+	Gaps      []gap         `json:"gaps,omitempty"` // why, and what was kept instead
 	Images    []child       `json:"images"`
 	Referrers []referrer    `json:"referrers,omitempty"` // that this run attached to the index
 	DryRun    bool          `json:"dryRun"`
@@ -83,6 +85,8 @@ func (c *config) document(to destination, r *index.Result) document {
 		Size:      len(r.Index.Bytes),
 		Tags:      to.tags,
 		Platforms: r.Platforms(),
+		Missing:   append(platform.List{}, r.Missing...),
+		Gaps:      gapsOf(r),
 		Referrers: referrers(r.Referrers),
 		DryRun:    c.dryRun,
 	}
@@ -99,6 +103,9 @@ func (c *config) report(to destination, sources []string, r *index.Result) outpu
 	rows := [][]string{}
 	for _, i := range r.Images {
 		rows = append(rows, []string{"  " + imageName(i.Platform, i.Zstd), i.Descriptor.Digest.String(), i.Source.Ref})
+	}
+	for _, p := range r.Missing {
+		rows = append(rows, []string{"  " + p.String(), "missing"})
 	}
 	head := doc.ImageURL + "@" + doc.Digest.String()
 	if c.dryRun {
@@ -133,6 +140,7 @@ func (c *config) results(doc document, sources []string) []output.Result {
 		{Name: "image-ref", Text: doc.ImageRef},
 		{Name: "images", Text: strings.Join(images, ","), List: images},
 		{Name: "platforms", Text: doc.Platforms.String(), List: doc.Platforms.Strings()},
+		{Name: "missing", Text: doc.Missing.String(), List: doc.Missing.Strings()},
 		{Name: "source", Text: strings.Join(sources, ","), List: sources},
 		{Name: "source-list", Text: list},
 	}

@@ -151,6 +151,7 @@ stitch-index --image ghcr.io/me/app --tag v1 --platform linux/amd64,linux/arm64 
 			{Name: "image-ref", Description: "the index with its digest, REPO@sha256:…"},
 			{Name: "images", Description: "the image of each platform, REPO@sha256:…, separated by commas", List: true},
 			{Name: "platforms", Description: "the platforms of the index, separated by commas", List: true},
+			{Name: "missing", Description: "the platforms of --optional that the index, or the build, goes out without, separated by commas", List: true},
 			{Name: "source", Description: "the sources of the index, REPO:TAG@sha256:…=PLATFORM, separated by commas; with --no-stitch, the sources for a later run", List: true},
 			{Name: "source-list", Description: "the sources as JSON for a later run's --sources-file, with the values of --made-for"},
 		},

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -51,7 +53,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage, "index": pushIndex, "damage": damage},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage, "index": pushIndex, "damage": damage, "annotation": annotation},
 	})
 }
 
@@ -106,6 +108,22 @@ func pushIndex(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	_, err := imagetest.PushIndex(args[0], specs...)
 	ts.Check(err)
+}
+
+// annotation REF KEY VALUE checks an annotation of an index.
+func annotation(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: annotation REF KEY VALUE")
+	}
+	ref, err := name.ParseReference(args[0], name.Insecure)
+	ts.Check(err)
+	index, err := remote.Index(ref)
+	ts.Check(err)
+	doc, err := index.IndexManifest()
+	ts.Check(err)
+	if got := doc.Annotations[args[1]]; got != args[2] {
+		ts.Fatalf("the annotation %s is %q", args[1], got)
+	}
 }
 
 func damage(ts *testscript.TestScript, _ bool, args []string) {

@@ -128,6 +128,9 @@ func (k sourceCheck) source(s *index.Source, file string) error {
 				Hint("is it of another run, or of another image of this one?")
 		}
 	}
+	if s.Ref == "" { // a gap
+		return nil
+	}
 	if name, ok, err := layout.ParseName(s.Ref); ok {
 		if err != nil || s.For == nil || file == stdin || filepath.IsAbs(name.Path) {
 			return err

@@ -43,6 +43,7 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 	if err != nil {
 		return err
 	}
+	c.warnOfGaps(env, to, r, "the index goes out without it")
 	for _, n := range r.Notes {
 		env.Log.Infof("note: %s", n)
 	}
@@ -61,19 +62,20 @@ func (c *config) stitch(ctx context.Context, env *command.Env, sources []index.S
 			env.Log.Debugf("verifying %s: %s of layers read", i.Source.Ref, text.Bytes(i.Verification.Read))
 		}
 	}
-	return env.Write(c.report(to, sourceList(sources), r))
+	return env.Write(c.report(to, sourceList(withoutGaps(sources, r)), r))
 }
 
 func (c *config) job(env *command.Env, to destination, options index.Options, sources []index.Source) index.Job {
 	return index.Job{
-		Client:  c.client(env, env.Log.Infof),
-		Sources: sources,
-		Target:  to.repo,
-		Layout:  to.layout,
-		Tags:    to.tags,
-		Expect:  c.build.platforms,
-		Verify:  verify.Mode(c.verify),
-		DryRun:  c.dryRun,
+		Client:   c.client(env, env.Log.Infof),
+		Sources:  sources,
+		Target:   to.repo,
+		Layout:   to.layout,
+		Tags:     to.tags,
+		Expect:   c.build.platforms,
+		Optional: c.optional(sources),
+		Verify:   verify.Mode(c.verify),
+		DryRun:   c.dryRun,
 
 		Microarchitecture: index.Microarchitecture(c.level),
 		Options:           options,

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/text"
 )
 
@@ -19,7 +20,25 @@ func summary(d document) string {
 	if len(d.Tags) > 1 {
 		fmt.Fprintf(&b, "Tags: `%s`\n\n", strings.Join(d.Tags, "`, `"))
 	}
+	b.WriteString(missingLine(d.Missing))
+	for _, g := range d.Gaps {
+		if g.Kept != "" {
+			fmt.Fprintf(&b, "Kept as it was: %s, `%s` (%s)\n\n", text.MarkdownCode(g.Platform.String()), g.Kept, text.Markdown(g.Why))
+		}
+	}
 	return b.String() + imageTable(d.Images)
+}
+
+// missingLine says which platforms are missing; "" if none is.
+func missingLine(ps platform.List) string {
+	if len(ps) == 0 {
+		return ""
+	}
+	var names []string
+	for _, p := range ps {
+		names = append(names, text.MarkdownCode(p.String()))
+	}
+	return "**Missing:** " + strings.Join(names, ", ") + "\n\n"
 }
 
 func imageTable(images []child) string {

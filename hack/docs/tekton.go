@@ -53,7 +53,7 @@ var chains = map[string]string{"image-url": "IMAGE_URL", "image-digest": "IMAGE_
 
 // joined are lists that Pipelines write into a longer string, or gather from
 // the legs of a matrix: Tekton does neither with an array.
-var joined = map[string]bool{"stitch-index images": true, "stitch-index platforms": true, "stitch-index source": true}
+var joined = map[string]bool{"stitch-index images": true, "stitch-index missing": true, "stitch-index platforms": true, "stitch-index source": true}
 
 // notInTasks are results that are not useful in a Task: Tekton hands strings
 // from task to task, and they share 4,096 bytes.

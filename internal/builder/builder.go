@@ -68,6 +68,7 @@ type Request struct {
 	Image     string // HOST/PATH
 	Tag       string // what the tag of a single platform starts with
 	Platforms platform.List
+	Optional  platform.List // those of them whose build may fail, and ends no other one
 
 	Context         string // the folder, an absolute path
 	Dockerfile      string // an absolute path; empty for the one in Context
@@ -203,13 +204,7 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 			return nil, exit.Usagef("building with %s: there is no Dockerfile in %s", b.Name, r.Context).Hint("name it with --dockerfile")
 		}
 	}
-	groups := []platform.List{r.Platforms}
-	if !b.Once {
-		groups = nil
-		for _, p := range r.Platforms {
-			groups = append(groups, platform.List{p})
-		}
-	}
+	groups := b.groups(r)
 	var legs []Leg
 	for _, ps := range groups {
 		leg := Leg{Name: ps.String(), Platforms: ps}
@@ -231,6 +226,22 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 		legs = append(legs, leg)
 	}
 	return legs, nil
+}
+
+// groups returns the platforms of each call.
+func (b Builder) groups(r Request) (groups []platform.List) {
+	var together platform.List
+	for _, p := range r.Platforms {
+		if b.Once && !r.Optional.Contains(p) {
+			together = append(together, p)
+			continue
+		}
+		groups = append(groups, platform.List{p})
+	}
+	if together != nil {
+		groups = append([]platform.List{together}, groups...)
+	}
+	return groups
 }
 
 // FindDockerfile returns the path of the Dockerfile that is built, the one

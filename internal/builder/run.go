@@ -38,16 +38,19 @@ type Runner struct {
 	Host      Host
 	Jobs      int  // legs at a time; 0: one for each processor
 	KeepGoing bool // one that fails does not end the others
-	Environ   []string
-	Watcher   Watcher
-	Guard     *process.Guard // of the folder that the legs are in; may be nil
+	// Optional says which legs may fail: they end no others, and are no error of
+	// the run. Nil: none.
+	Optional func(Leg) bool
+	Environ  []string
+	Watcher  Watcher
+	Guard    *process.Guard // of the folder that the legs are in; may be nil
 }
 
 // Run runs the legs, and returns a result for each, in their order. The error
-// is that of the first leg that failed, even if others failed with it or were
-// ended because of it.
-func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// is that of the first leg that failed and must not, even if others failed with
+// it or were ended because of it.
+func (r Runner) Run(run context.Context, legs []Leg) ([]Result, error) {
+	ctx, cancel := context.WithCancelCause(run)
 	defer cancel(nil)
 	results := make([]Result, len(legs))
 	turn := make(chan struct{}, cmp.Or(r.Jobs, runtime.GOMAXPROCS(0)))
@@ -65,7 +68,7 @@ func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 				r.Watcher.Ended(leg, err)
 			}
 			results[i] = Result{leg, pushed, time.Since(start), err}
-			if err != nil {
+			if err != nil && (r.Optional == nil || !r.Optional(leg)) {
 				once.Do(func() { first = err })
 				if !r.KeepGoing {
 					cancel(errSibling)
@@ -74,6 +77,9 @@ func (r Runner) Run(ctx context.Context, legs []Leg) ([]Result, error) {
 		})
 	}
 	wg.Wait()
+	if first == nil && run.Err() != nil {
+		first = context.Cause(run)
+	}
 	return results, first
 }
 

@@ -69,6 +69,7 @@ func (o *older) merge(children []*child) []*child {
 	all := slices.Clone(children)
 	for _, old := range o.children {
 		if !slices.ContainsFunc(children, func(c *child) bool { return samePlatform(c, old) }) {
+			old.kept = true
 			all = append(all, old)
 		}
 	}

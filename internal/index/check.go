@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,37 +43,55 @@ type Attestation struct {
 type child struct {
 	Image
 	found *found // nil if it was kept from an older index
+	kept  bool   // the first tag named it before the run
 	row   *Row   // nil if nobody looks
 }
 
 // check settles the platform of each image and refuses what would make a wrong
-// index, before anything is written.
-func check(readings []reading, m Microarchitecture) ([]*child, error) {
+// index, before anything is written. Images that may be missing become gaps
+// instead.
+func check(ctx context.Context, readings []reading, m Microarchitecture, g *gaps) ([]*child, error) {
 	var children []*child
 	for _, r := range readings {
 		some, err := r.children()
-		if err != nil {
+		if err == nil {
+			err = r.agrees(some)
+		}
+		switch {
+		case err == nil:
+			children = append(children, some...)
+		case absent(ctx, r.source, err):
+			g.add(r.source, err.Error())
+		default:
 			return nil, err
 		}
-		children = append(children, some...)
+	}
+	children, err := fit(children, g)
+	if err != nil {
+		return nil, err
+	}
+	if len(children) == 0 && len(g.list) > 0 {
+		return nil, g.nothing()
 	}
 	if len(children) == 0 {
 		return nil, exit.Usagef("stitching an index: there is no source").Hint("name the images: REPO:TAG, REPO@sha256:… or REF=PLATFORM")
-	}
-	for _, c := range children {
-		declared := c.Source.Platform
-		if declared != nil && !declared.Covers(c.Platform) {
-			return nil, exit.Failf("checking %s: it was declared to be for %s, and its config says %s", c.Source.Ref, declared, c.Platform).
-				Hint("build it for %s, or declare %s=%s if that is what it is for", declared, c.Source.Ref, c.Platform)
-		}
-	}
-	if err := unfit(children); err != nil {
-		return nil, err
 	}
 	if _, err := m.levels(children); err != nil {
 		return nil, err
 	}
 	return children, distinct(children)
+}
+
+// agrees refuses images that are for another platform than was declared.
+func (r reading) agrees(children []*child) error {
+	for _, c := range children {
+		declared := c.Source.Platform
+		if declared != nil && !declared.Covers(c.Platform) {
+			return exit.Failf("checking %s: it was declared to be for %s, and its config says %s", c.Source.Ref, declared, c.Platform).
+				Hint("build it for %s, or declare %s=%s if that is what it is for", declared, c.Source.Ref, c.Platform)
+		}
+	}
+	return nil
 }
 
 // distinct refuses two images that a client could not choose between, and marks
@@ -93,6 +112,9 @@ func distinct(children []*child) error {
 // children returns the images that the source means: of an index, those that
 // are for its platform.
 func (r reading) children() ([]*child, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
 	var chosen []*child
 	others := slices.Clone(r.skipped)
 	for _, f := range r.images {

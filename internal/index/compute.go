@@ -21,6 +21,8 @@ type Options struct {
 	// OfImages are the annotations of the images, in the index: those of the
 	// zero Platform are for all of them.
 	OfImages map[platform.Platform]map[string]string
+	// Missing are platforms that the index says it lacks, if it has annotations.
+	Missing platform.List
 }
 
 // A document is an image index (OCI image-spec, image-index.md), with its
@@ -39,6 +41,9 @@ type document struct {
 func compute(children []*child, old *older, o Options) (*registry.Manifest, error) {
 	children = ordered(children)
 	doc := document{SchemaVersion: 2, MediaType: o.MediaType, ArtifactType: old.artifactType, Manifests: []v1.Descriptor{}, Annotations: merged(old.annotations, o.Annotations)}
+	if _, own := o.Annotations[MissingAnnotation]; !own {
+		delete(doc.Annotations, MissingAnnotation)
+	}
 	annotated := len(doc.Annotations)+len(o.OfImages) > 0 || doc.ArtifactType != "" ||
 		slices.ContainsFunc(children, func(c *child) bool { return c.Descriptor.Annotations[compressedByZstd] != "" })
 	if doc.MediaType == "" {
@@ -46,6 +51,9 @@ func compute(children []*child, old *older, o Options) (*registry.Manifest, erro
 	}
 	if doc.MediaType == types.DockerManifestList && annotated {
 		return nil, exit.Usagef("annotating the index: a Docker manifest list has no annotations").Hint("--format oci has them")
+	}
+	if len(o.Missing) > 0 && doc.MediaType != types.DockerManifestList {
+		doc.Annotations = merged(doc.Annotations, map[string]string{MissingAnnotation: o.Missing.String()})
 	}
 	for _, c := range children {
 		d := c.Descriptor

@@ -20,6 +20,8 @@ type reading struct {
 	images []*found
 	// skipped are images of an index that the source's platform leaves out.
 	skipped []platform.Platform
+	// err is why a source that may be missing is.
+	err error
 }
 
 // A found image has been read, and checked against nothing yet.
@@ -53,7 +55,9 @@ func (r *reader) all(ctx context.Context, sources []Source) ([]reading, error) {
 	for n, src := range sources {
 		row := r.meter.row(src.Ref)
 		g.Go(func() (err error) {
-			readings[n], err = r.source(ctx, src)
+			if readings[n], err = r.source(ctx, src); absent(ctx, src, err) {
+				readings[n], err = reading{source: src, err: err}, nil
+			}
 			row.set(src.Ref, "read")
 			return err
 		})

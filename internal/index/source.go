@@ -11,11 +11,16 @@ import (
 // A Source is an image, or an index of images, that goes into the index.
 type Source struct {
 	// Ref is REPO:TAG, REPO@sha256:…, REPO:TAG@sha256:… (the digest decides),
-	// or oci:PATH[:TAG].
+	// or oci:PATH[:TAG]. It is empty for a platform whose build left nothing.
 	Ref string
 	// Platform is what the image was declared to be for; nil leaves it to the
 	// image's config. The config must agree with a declared one.
 	Platform *platform.Platform
+	// Optional lets the index go out without the image, whose platform is
+	// declared, where it is not there or not fit.
+	Optional bool
+	// Why says why there is no image, where Ref is empty.
+	Why string
 	// From says where the user named the source, for messages: "line 3 of
 	// builds.txt". It may be empty.
 	From string
@@ -27,34 +32,46 @@ type Source struct {
 	Notes []string
 }
 
-// String returns the source as a user writes it: REF or REF=PLATFORM.
+// String returns the source as a user writes it: REF, REF=PLATFORM or
+// REF=PLATFORM?.
 func (s Source) String() string {
-	if s.Platform == nil {
+	switch {
+	case s.Platform == nil:
 		return s.Ref
+	case s.Optional:
+		return s.Ref + "=" + s.Platform.String() + optionalMark
 	}
 	return s.Ref + "=" + s.Platform.String()
 }
 
+// optionalMark follows the platform of a source that may be missing.
+const optionalMark = "?"
+
 const layoutScheme = "oci:"
 
-// ParseSource reads REF[=PLATFORM]. A digest alone, sha256:…, is in repo: CI
+// ParseSource reads REF[=PLATFORM[?]], or =PLATFORM? for a platform that may be
+// missing and is. A digest alone, sha256:…, is in repo: CI
 // systems drop an output that holds the name of a registry if that is a secret.
 func ParseSource(s string, repo registry.Repository) (Source, error) {
 	s = strings.TrimSpace(s)
 	ref, declared, ok := cutPlatform(s)
-	if ref == "" {
+	declared, optional := strings.CutSuffix(declared, optionalMark)
+	if ref == "" && !optional {
 		return Source{}, exit.Usagef("parsing source %q: it names no image", s).Hint("write REPO:TAG, REPO@sha256:… or oci:PATH, each with =PLATFORM if wanted")
 	}
 	if strings.HasPrefix(ref, "sha256:") && repo.Path != "" {
 		ref = repo.String() + "@" + ref
 	}
-	src := Source{Ref: ref}
+	src := Source{Ref: ref, Optional: optional}
 	if ok {
 		p, err := platform.Parse(declared)
 		if err != nil {
 			return Source{}, exit.Usagef("parsing source %q: %w", s, err)
 		}
 		src.Platform = &p
+	}
+	if ref == "" {
+		return src, nil
 	}
 	if _, _, err := repository(ref); err != nil {
 		return Source{}, exit.Usagef("parsing source %q: %w", s, err)
@@ -70,7 +87,7 @@ func cutPlatform(s string) (ref, declared string, ok bool) {
 		return s, "", false
 	}
 	if strings.HasPrefix(s, layoutScheme) {
-		if _, err := platform.Parse(s[i+1:]); err != nil {
+		if _, err := platform.Parse(strings.TrimSuffix(s[i+1:], optionalMark)); err != nil {
 			return s, "", false
 		}
 	}

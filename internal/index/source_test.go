@@ -21,6 +21,11 @@ func TestParseSource(t *testing.T) {
 		"oci:dir:v1=linux/arm/v7":         "oci:dir:v1=linux/arm/v7",
 		"oci:a=b/c":                       "oci:a=b/c",
 		digest + "=arm64":                 "ghcr.io/me/app@" + digest + "=linux/arm64",
+		"app:v1=arm64?":                   "app:v1=linux/arm64?",
+		"oci:dir:v1=arm64?":               "oci:dir:v1=linux/arm64?",
+		"=arm64?":                         "=linux/arm64?",
+		"app=?":                           `parsing source "app=?": parsing a platform`,
+		"app?":                            `parsing source "app?": parsing repository`,
 		"":                                `parsing source "": it names no image`,
 		"=linux/arm64":                    `parsing source "=linux/arm64": it names no image`,
 		"oci:":                            `parsing source "oci:": parsing "oci:": it names no folder`,
@@ -43,7 +48,7 @@ func TestParseSource(t *testing.T) {
 
 // A source that is accepted reads back as itself.
 func FuzzParseSource(f *testing.F) {
-	for _, s := range []string{"a/b:c=arm64", "oci:x=y=linux/arm64", "=", "oci:="} {
+	for _, s := range []string{"a/b:c=arm64", "oci:x=y=linux/arm64", "=", "oci:=", "a=arm64?", "=arm64?", "oci:a=b?"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -68,6 +73,7 @@ func TestReadSources(t *testing.T) {
 		"array in output": {`{"images":"[\"` + one + `\",\"` + two + `\"]"}`, one + " " + two},
 		"lines in output": {`{"images":"` + one + `\n` + two + `"}`, one + " " + two},
 		"digests alone":   {`{"a":"` + digest + `=linux/amd64"}`, one},
+		"gaps":            {`{"a":"` + one + `","b":"=linux/arm64?"}`, one + " =linux/arm64?"},
 		"layout":          {"oci:out:v1=linux/amd64", "oci:out:v1=linux/amd64"},
 		"nothing":         {"# nothing\n", "reading sources from f: there is none in it"},
 		"no image":        {`{"cached":"true"}`, "reading sources from f: there is none in it"},

@@ -178,7 +178,7 @@ func looksLikeSource(s string) bool {
 	if strings.ContainsAny(s, " \t") {
 		return false
 	}
-	_, declared, ok := cutPlatform(s)
-	return strings.Contains(s, "@sha256:") || strings.HasPrefix(s, layoutScheme) || strings.HasPrefix(s, "[") || strings.HasPrefix(s, "{") ||
+	ref, declared, ok := cutPlatform(s)
+	return ref == "" && strings.HasSuffix(declared, optionalMark) || strings.Contains(s, "@sha256:") || strings.HasPrefix(s, layoutScheme) || strings.HasPrefix(s, "[") || strings.HasPrefix(s, "{") ||
 		strings.HasPrefix(s, "sha256:") && ok || ok && strings.Contains(declared, "/") && strings.Contains(s, ":")
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/polyarch/polyarch/internal/image"
@@ -24,7 +25,10 @@ type Job struct {
 	Layout  string // if not empty, the folder of an OCI layout that the index goes to instead
 	Tags    []string
 	Expect  platform.List // platforms that the index must have; others may be there too
-	Verify  verify.Mode
+	// Optional are platforms that the index may go out without. Sources that are
+	// declared to be for one of them are Optional.
+	Optional platform.List
+	Verify   verify.Mode
 	// Microarchitecture says what to do with an image that needs a newer
 	// processor than it says.
 	Microarchitecture Microarchitecture
@@ -58,6 +62,10 @@ type Result struct {
 	// Referrers are those of the index that this run attached to it.
 	Referrers []Referrer
 	Notes     []string
+	// Gaps are the platforms that may be missing for which this run has no image,
+	// and Missing those that the index lacks, by this run or an older one.
+	Gaps    []Gap
+	Missing platform.List
 	// Untagged is how many of the images that this run put into the index have no
 	// tag of their own: only the index names them.
 	Untagged int
@@ -84,8 +92,12 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 			*f = func(string, ...any) {}
 		}
 	}
+	gaps := &gaps{}
 	if len(j.Sources) == 0 {
-		_, err := check(nil, "")
+		_, err := check(ctx, nil, "", gaps)
+		return nil, err
+	}
+	if err := j.optional(gaps); err != nil {
 		return nil, err
 	}
 	to, err := j.announce(ctx)
@@ -107,36 +119,51 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	children, err := check(readings, j.Microarchitecture)
+	children, err := check(ctx, readings, j.Microarchitecture, gaps)
 	if err != nil {
 		return nil, err
+	}
+	var result *Result
+	var files []*evidence
+	settle := func(note func(string, ...any)) (err error) {
+		if err := expected(children, j.required()); err != nil {
+			return err
+		}
+		if err := kept(before, children, j.Append); err != nil {
+			return err
+		}
+		result, files, err = j.result(children, old, gaps, note)
+		return err
 	}
 	children = old.merge(children)
-	if err := expected(children, j.Expect); err != nil {
-		return nil, err
-	}
-	if err := kept(before, children, j.Append); err != nil {
-		return nil, err
-	}
-	result, files, err := j.result(children, old, notes.add)
-	if err != nil {
+	if err := settle(notes.add); err != nil {
 		return nil, err
 	}
 	j.Meter.showChildren(ordered(children))
-	if err := t.send(ctx, children, func(ctx context.Context, children []*child) error {
+	if err := t.send(ctx, children, func(ctx context.Context, _ []*child) ([]*child, error) {
 		if err := rest(ctx, r.verifier, children); err != nil {
-			return err
+			return nil, err
 		}
-		changed, err := j.Microarchitecture.levels(children)
-		if err == nil && changed { // what it was is known only now that its layers have passed by
-			if err = distinct(children); err == nil {
-				err = kept(before, children, j.Append)
+		left, err := fit(children, gaps)
+		if err != nil {
+			return nil, err
+		}
+		changed, err := j.Microarchitecture.levels(left)
+		if err != nil {
+			return nil, err
+		}
+		if changed || len(left) < len(children) { // what they are is known only now that their layers have passed by
+			if len(left) == 0 || !slices.ContainsFunc(left, func(c *child) bool { return !c.kept }) {
+				return nil, gaps.nothing()
+			}
+			if children = old.merge(left); changed {
+				err = distinct(children)
 			}
 			if err == nil {
-				result, files, err = j.result(children, old, func(string, ...any) {})
+				err = settle(func(string, ...any) {})
 			}
 		}
-		return err
+		return children, err
 	}); err != nil {
 		return nil, err
 	}
@@ -157,17 +184,25 @@ func Stitch(ctx context.Context, j Job) (_ *Result, err error) {
 			c.row.set(c.Platform.String(), "done")
 		}
 	}
+	if len(result.Gaps) > 0 {
+		t.abandon(ctx) // what was begun for images that are left out
+	}
 	result.Notes = notes.list
 	return result, nil
 }
 
 // result computes the index, and what refers to it and its images.
-func (j Job) result(children []*child, old *older, note func(string, ...any)) (*Result, []*evidence, error) {
+func (j Job) result(children []*child, old *older, g *gaps, note func(string, ...any)) (*Result, []*evidence, error) {
+	gaps := g.close(children, old, j.Optional)
+	j.Missing = missing(children, old, gaps)
 	index, err := compute(children, old, j.Options)
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &Result{Index: index, Untagged: j.untagged(children)}
+	if len(j.Missing) > 0 && index.MediaType == types.DockerManifestList {
+		note("the index does not say that it lacks %s: a Docker manifest list has no annotations", j.Missing)
+	}
+	r := &Result{Index: index, Gaps: gaps, Missing: j.Missing, Untagged: j.untagged(children)}
 	for _, c := range ordered(children) {
 		r.Images = append(r.Images, &c.Image)
 	}
@@ -224,6 +259,13 @@ func (r *reader) read(ctx context.Context, j Job) ([]reading, []*standing, *olde
 	return readings, before, old, nil
 }
 
+// required returns the platforms of Expect that must not be missing.
+func (j Job) required() platform.List {
+	return slices.DeleteFunc(slices.Clone(j.Expect), func(p platform.Platform) bool {
+		return slices.ContainsFunc(j.Optional, func(o platform.Platform) bool { return o.Covers(p) })
+	})
+}
+
 // announce settles where the index goes, and says what will be done where, so
 // that one token for each registry serves it all.
 func (j Job) announce(ctx context.Context) (target, error) {
@@ -261,49 +303,6 @@ func (j Job) announce(ctx context.Context) (target, error) {
 		go j.Client.Prepare(ctx, j.Target) // while the sources are read
 	}
 	return to, nil
-}
-
-// childTags returns the tags that children get for themselves.
-func (j Job) childTags(children []*child) []tagged {
-	if !j.ChildTags {
-		return nil
-	}
-	var ts []tagged
-	for _, c := range ordered(children) {
-		tag := c.tag(j.Tags[0])
-		if slices.ContainsFunc(ts, func(t tagged) bool { return t.tag == tag }) {
-			tag += "_" + c.Descriptor.Platform.OSVersion // of several images for Windows
-		}
-		if c.found != nil {
-			ts = append(ts, tagged{tag, c.found.manifest.Stored})
-		}
-	}
-	return ts
-}
-
-// untagged counts the images that no tag names: neither the one that a source
-// was given by nor one of childTags.
-func (j Job) untagged(children []*child) (n int) {
-	for _, c := range ordered(children) {
-		if c.found == nil || j.ChildTags {
-			continue
-		}
-		ref, err := registry.ParseReference(c.Source.Ref)
-		if err != nil || ref.Tag == "" || ref.Repository != j.Target || c.found.listed != nil {
-			n++
-		}
-	}
-	return n
-}
-
-// tag returns the tag of an image of the index, with its platform as a suffix:
-// v1_linux_arm64, v1_linux_arm64_zstd.
-func (c *child) tag(tag string) string {
-	tag += "_" + c.Platform.Slug()
-	if c.Descriptor.Annotations[compressedByZstd] != "" {
-		tag += "_zstd"
-	}
-	return tag
 }
 
 // notes are things that the user should know when the work is done.

@@ -161,11 +161,12 @@ func (t *transfer) tap(blobs []*blob, layers []v1.Descriptor, v *verify.Verifier
 
 // send brings the blobs of children, then their manifests, to where they are
 // missing. Between the two it verifies the images whose layers have passed by.
-func (t *transfer) send(ctx context.Context, children []*child, verify func(context.Context, []*child) error) error {
+func (t *transfer) send(ctx context.Context, children []*child, verify func(context.Context, []*child) ([]*child, error)) error {
 	if err := t.sendBlobs(ctx, t.assign(children)); err != nil {
 		return err
 	}
-	if err := verify(ctx, children); err != nil {
+	children, err := verify(ctx, children)
+	if err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)

@@ -11,8 +11,7 @@ import (
 	"github.com/polyarch/polyarch/internal/verify"
 )
 
-// rest verifies the images whose layers were copied, and refuses the wrong
-// ones: nothing names them yet.
+// rest verifies the images whose layers were copied: nothing names them yet.
 func rest(ctx context.Context, v *verify.Verifier, children []*child) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, c := range children {
@@ -23,10 +22,21 @@ func rest(ctx context.Context, v *verify.Verifier, children []*child) error {
 			})
 		}
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	return g.Wait()
+}
+
+// fit returns the images without those that may be missing and whose programs
+// cannot run on their platform. It refuses others.
+func fit(children []*child, g *gaps) ([]*child, error) {
+	var all []*child
+	for _, c := range children {
+		if v := c.Verification; v != nil && len(v.Wrong) > 0 && c.Source.Optional && c.Source.Platform != nil && !c.kept {
+			g.add(c.Source, v.Wrong[0])
+			continue
+		}
+		all = append(all, c)
 	}
-	return unfit(children)
+	return all, unfit(all)
 }
 
 // unfit refuses images whose programs cannot run on their platform.
