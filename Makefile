@@ -51,7 +51,7 @@ fuzz: ## every fuzz target from its committed corpus, FUZZTIME=5s each
 	@hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: nightly
-nightly: ## NIGHTLY='s390x arm arm64 windows programs fuzz soak': other machines, long runs; root on Linux
+nightly: ## NIGHTLY='s390x arm arm64 windows programs admission fuzz soak': other machines, long runs; root on Linux
 	@hack/nightly.sh $(NIGHTLY)
 
 .PHONY: lint

@@ -2,11 +2,12 @@
 # nightly.sh [PART...]: the checks that take too long for every change, or need
 # other machines than this one: s390x, arm and arm64 (the unit tests under
 # qemu-user), windows (the released programs under Wine), fuzz (FUZZTIME for each
-# target, default 5m), programs (all verdicts against execution), soak (the race detector over SOAK shuffled runs, default
+# target, default 5m), programs (all verdicts against execution), admission
+# (five times the Pods through the policy, each of them twice), soak (the race detector over SOAK shuffled runs, default
 # 10). Linux with Debian's packages, as root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- s390x arm arm64 windows programs fuzz soak
+[ $# -gt 0 ] || set -- s390x arm arm64 windows programs admission fuzz soak
 
 # packages NAME...: what is missing of Debian's packages.
 packages() {
@@ -38,6 +39,7 @@ for part in "$@"; do
   arm64) emulated aarch64 arm64 ;;
   windows) packages wine wine64 binutils-mingw-w64-x86-64 && hack/wine.sh ;;
   programs) hack/install-e2e.sh && POLYARCH_NIGHTLY=1 CGO_ENABLED=0 go test -C test/e2e ./programs -count=1 -timeout 55m -v ;;
+  admission) hack/install-e2e.sh && POLYARCH_NIGHTLY=1 CGO_ENABLED=0 go test -C test/e2e ./admission -count=1 -timeout 55m -v ;;
   fuzz) hack/fuzz.sh "${FUZZTIME:-5m}" ;;
   soak) hack/install-tools.sh gcc > /dev/null && CGO_ENABLED=1 go test -race -shuffle=on -count="${SOAK:-10}" -timeout 120m ./... ;;
   *) echo "nightly: there is no part $part"; false ;;

@@ -97,8 +97,8 @@ func TestTheCompanionsWords(t *testing.T) {
 	}
 	_, refused := binary(t, program, objects, flags(all)...)
 	namespace := labelled(t, c, "polyarch.dev/admission=deny")
-	c.Apply(t, namespace, written(t, program, objects, append(flags(all), "--image=probe:1=;linux/arm64")...))
-	seen(t, c, namespace, "probe:1")
+	c.Apply(t, namespace, written(t, program, objects, flags(all)...))
+	denied(t, c, namespace, "ghcr.io/team/built0:v1", "ghcr.io/team/built1:v1")
 	client := fast(t, c)
 	var g errgroup.Group
 	g.SetLimit(8)
@@ -232,7 +232,7 @@ func TestWhatIsThereMayStay(t *testing.T) {
 	}
 	label(t, c, namespace, "polyarch.dev/admission", "deny")
 	params(t, c, namespace, data)
-	denied(t, c, namespace)
+	denied(t, c, namespace, "amd", "arm")
 	resources := []string{"deployments", "statefulsets", "replicasets", "replicationcontrollers", "podtemplates", "jobs", "cronjobs"}
 	for _, name := range []string{"impossible", "stranger"} {
 		for _, r := range resources {
@@ -295,11 +295,11 @@ func TestWhatIsThereMayStay(t *testing.T) {
 	}
 }
 
-// denied waits until a namespace that is labelled so denies.
-func denied(t *testing.T, c *cluster.ControlPlane, namespace string) {
+// denied waits until a namespace that is labelled so denies a Pod of two images.
+func denied(t *testing.T, c *cluster.ControlPlane, namespace, one, other string) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		_, err := dryRun(ctx, c.Client, namespace, podOf("x", corev1.PodSpec{}, "amd", "arm"))
+		_, err := dryRun(ctx, c.Client, namespace, podOf("x", corev1.PodSpec{}, one, other))
 		return err != nil, nil
 	})
 	if err != nil {
@@ -323,7 +323,7 @@ func TestDenyEverywhere(t *testing.T) {
 	if out, err := kubectl(t.Context(), t.Logf, c, "", "apply", "-k", catalog("deny")); err != nil {
 		t.Fatal(out)
 	}
-	denied(t, c, namespace)
+	denied(t, c, namespace, "amd", "arm")
 	if out, err := kubectl(t.Context(), t.Logf, c, "", "apply", "-k", catalog()); err != nil {
 		t.Fatal(out)
 	}

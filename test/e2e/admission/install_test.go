@@ -30,7 +30,7 @@ func TestBeforeKubernetes136(t *testing.T) {
 	}
 	namespace := c.Namespace(t)
 	c.Apply(t, namespace, configMap(twoImages))
-	denied(t, c, namespace)
+	denied(t, c, namespace, "amd", "arm")
 	for _, dir := range []string{catalog("companion-deny"), catalog("companion")} {
 		if out, err := kubectl(t.Context(), t.Logf, c, "", "delete", "--ignore-not-found", "-k", dir); err != nil {
 			t.Errorf("kubectl delete -k %s: %s", dir, out)

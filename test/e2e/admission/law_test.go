@@ -112,7 +112,10 @@ func fast(t testing.TB, c *cluster.ControlPlane) kubernetes.Interface {
 // the same terms, the same nodes by the scheduler's own code, and nothing left
 // for a second admission.
 func TestTheLaw(t *testing.T) {
-	const count = 10_000
+	count := 10_000
+	if nightly() {
+		count *= 5
+	}
 	c := lab(t)
 	program := tool.Ours(t, "inject-affinity")
 	all := images()
@@ -141,7 +144,7 @@ func TestTheLaw(t *testing.T) {
 				return fmt.Errorf("creating %s: %w", p.Name, err)
 			}
 			again := got
-			if i%4 == 0 || os.Getenv("POLYARCH_NIGHTLY") != "" { // each request runs the policy twice as it is
+			if i%4 == 0 || nightly() { // each request runs the policy twice as it is
 				if again, err = dryRun(t.Context(), client, namespace, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Spec: got.Spec}); err != nil {
 					return fmt.Errorf("creating %s again: %w", p.Name, err)
 				}
@@ -181,6 +184,8 @@ func TestTheLaw(t *testing.T) {
 	}
 	t.Logf("%d Pods: %d pinned alike, %d that the binary refuses", count, len(done), len(refused))
 }
+
+func nightly() bool { return os.Getenv("POLYARCH_NIGHTLY") != "" }
 
 // written returns what --policy makes of objects.
 func written(t *testing.T, program string, objects []runtime.Object, args ...string) string {
