@@ -131,6 +131,7 @@ async function whole() {
     }),
     'inject-affinity': () => ({
       image: '', artifacts: input('artifacts') || (all ? input('artifacts-file') || artifacts : ''), taints: input('taints') || found.taints || '',
+      ...(all && !input('readiness') && {'verify-binaries': ''}), // which is about what is stitched then
     }),
   };
   for (const program of Object.keys(set)) {

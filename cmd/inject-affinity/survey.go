@@ -46,9 +46,12 @@ func (f surveyFlags) given() string {
 
 // forReadiness looks at flags that say what is to change.
 func (c *config) forReadiness(env *command.Env) error {
-	for name, given := range map[string]bool{"--write": c.write, "--diff": c.diff, "--check": c.check} {
-		if given {
-			return exit.Usagef("flag %s: --readiness changes nothing", name)
+	for _, not := range []struct {
+		name  string
+		given bool
+	}{{"write", c.write}, {"diff", c.diff}, {"check", c.check}, {"policy", c.policy}, {"policy-update", c.policyUpdate != ""}} {
+		if not.given {
+			return exit.Usagef("flag --%s: --readiness changes nothing", not.name)
 		}
 	}
 	f := *c

@@ -208,7 +208,7 @@ func TestComponentsSayWhatTheFlagsSay(t *testing.T) {
 				t.Errorf("%s: input %s does not reach the program", name, in.Name)
 			}
 			_, other := renamed[want.program+" "+in.Name]
-			if got, ok := whole.Inputs[in.Name]; ok && !other && !strings.Contains(got.Description, in.Description) {
+			if got, ok := whole.Inputs[in.Name]; ok && !other && in.Group != "Readiness" && !strings.Contains(got.Description, in.Description) {
 				t.Errorf("build-multi-arch: input %s is %q, %s's flag %q", in.Name, got.Description, want.program, in.Description)
 			}
 		}
