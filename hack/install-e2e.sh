@@ -13,6 +13,11 @@ packages=(
   buildah:1.28~
   docker.io:20.10~
   docker-registry:2.8~
+  maven:3.8~
+  openjdk-17-jdk-headless:17~
+  ca-certificates-java:20190909~
+  openssl:3.0~
+  bazel-bootstrap:4.2.3~
   rsync:3.2~
   zsh:5.9~
   fish:3.6~

@@ -33,8 +33,8 @@ func buildah() Builder {
 			}
 			argv = append(argv, r.dockerfileFlags("--file")...)
 			argv = append(argv, each("--annotation", leg.annotations(r))...)
-			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
-			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
+			argv = append(argv, each("--cache-from", leg.own(r.CacheFrom))...)
+			argv = append(argv, each("--cache-to", leg.own(r.CacheTo))...)
 			argv = append(argv, r.Args...)
 			push := []string{"buildah", "push", "--digestfile", digest}
 			to := "docker://" + leg.Ref

@@ -213,7 +213,9 @@ func (b Builder) Plan(r Request, dir string) ([]Leg, error) {
 			return nil, exit.Usagef("naming the build for %s: its tag %s is longer than 128 characters", ps, tag).Hint("give a shorter --tag first")
 		}
 		leg.Ref, leg.Dir = r.Image+":"+tag, filepath.Join(dir, leg.slug())
-		build, err := b.plan(r, leg)
+		own := r
+		own.Args = leg.own(r.Args)
+		build, err := b.plan(own, leg)
 		if err != nil {
 			return nil, err
 		}

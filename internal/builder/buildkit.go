@@ -77,8 +77,8 @@ func buildkit() Builder {
 				argv = append(argv, "--opt", "label:"+l)
 			}
 			argv = append(argv, each("--secret", r.Secrets)...)
-			argv = append(argv, each("--import-cache", registryCache(leg.cache(r.CacheFrom)))...)
-			argv = append(argv, each("--export-cache", registryCache(leg.cache(r.CacheTo)))...)
+			argv = append(argv, each("--import-cache", registryCache(leg.own(r.CacheFrom)))...)
+			argv = append(argv, each("--export-cache", registryCache(leg.own(r.CacheTo)))...)
 			return Build{
 				Steps:   []Step{{Argv: append(argv, r.Args...), Hidden: hidden}},
 				Collect: r.collect(leg, digestInMetadata(metadata)),

@@ -45,8 +45,8 @@ func buildx() Builder {
 				"--tag", leg.Ref, "--output", output, "--metadata-file", metadata)
 			argv = append(argv, r.dockerfileFlags("--file")...)
 			argv = append(argv, each("--annotation", leg.annotations(r))...)
-			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
-			argv = append(argv, each("--cache-to", leg.cache(r.CacheTo))...)
+			argv = append(argv, each("--cache-from", leg.own(r.CacheFrom))...)
+			argv = append(argv, each("--cache-to", leg.own(r.CacheTo))...)
 			argv = append(argv, r.Args...)
 			return Build{
 				Steps:   []Step{{Argv: append(argv, r.Context)}},

@@ -30,7 +30,7 @@ func docker() Builder {
 		plan: func(r Request, leg Leg) (Build, error) {
 			argv := []string{"docker", "build", "--progress=plain", "--platform", leg.Platforms.String(), "--tag", leg.Ref}
 			argv = append(argv, r.dockerfileFlags("--file")...)
-			argv = append(argv, each("--cache-from", leg.cache(r.CacheFrom))...)
+			argv = append(argv, each("--cache-from", leg.own(r.CacheFrom))...)
 			argv = append(argv, r.Args...)
 			build := Step{Argv: append(argv, r.Context), Env: []string{"DOCKER_BUILDKIT=1"}}
 			if r.Layout { // its own exporter of layouts is there with some of its image stores only

@@ -31,11 +31,11 @@ func (r Request) dockerfileFlags(file string) []string {
 	return append(words, each("--secret", r.Secrets)...)
 }
 
-// cache names a cache for each platform where the user wrote {platform}: two
-// builds that export to one place would overwrite each other's.
-func (l Leg) cache(caches []string) []string {
+// own replaces {platform} by the leg's: two builds that export to one cache
+// would overwrite each other's.
+func (l Leg) own(words []string) []string {
 	var own []string
-	for _, c := range caches {
+	for _, c := range words {
 		own = append(own, strings.ReplaceAll(c, "{platform}", l.slug()))
 	}
 	return own
@@ -60,7 +60,7 @@ func layoutOutput(l Leg) string {
 	return csv("type=oci") + ",tar=false," + csv("dest="+l.layout()) + "," + csv("name="+l.Ref)
 }
 
-// csv quotes a field of the lists that BuildKit's clients take, which encoding/csv reads.
+// csv quotes a field of the lists that BuildKit's clients and ko take, which encoding/csv reads.
 func csv(field string) string {
 	if strings.ContainsAny(field, ",\"\n") {
 		return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`

@@ -36,7 +36,9 @@ func ko() Builder {
 			if r.PlainHTTP && !r.Loopback { // ko detects loopback itself; the flag applies to base images too
 				argv = append(argv, "--insecure-registry")
 			}
-			argv = append(argv, each("--image-label", r.Labels)...)
+			for _, l := range r.Labels {
+				argv = append(argv, "--image-label", csv(l))
+			}
 			if r.Layout {
 				argv = append(argv, "--push=false", "--oci-layout-path", leg.layout())
 			}

@@ -26,6 +26,7 @@ func pack() Builder {
 			Dockerfile: "buildpacks need no Dockerfile",
 		},
 
+		alone: func(Host) string { return "Docker keeps one image under the name of the builder image" },
 		clean: "docker system prune",
 		signs: []sign{{ownFile, "project.toml", func(r Request) string {
 			if !r.holds("project.toml", "buildpacks") {

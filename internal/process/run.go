@@ -51,12 +51,19 @@ func Run(ctx context.Context, command Command, out *Lines) error {
 			return
 		case <-ctx.Done():
 		}
+		others := straysOf(c.Process.Pid)
 		terminate(c)
+		others.terminate()
+		late := time.Now().Add(patience)
 		select {
 		case <-ended: // its children may still be there
 		case <-time.After(patience):
 		}
+		for others.left() && time.Now().Before(late) {
+			time.Sleep(10 * time.Millisecond)
+		}
 		kill(c)
+		others.kill()
 	}()
 	err := c.Wait()
 	close(ended)

@@ -4,7 +4,6 @@ package builders
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,7 +47,6 @@ mountpoint -q ` + binfmt + ` || mount -t binfmt_misc binfmt_misc ` + binfmt + `
 ip link set lo up
 cd ` + lab + `
 mkdir bin home registry docker-config
-echo '{}' >docker-config/config.json
 cat >registry.yml <<Y
 version: 0.1
 log: {level: warn, accesslog: {disabled: true}}
@@ -102,6 +100,9 @@ S
 		return err
 	}
 	if err := daemon("docker-registry", func() error { return dial("tcp", registry) }, "docker-registry", "serve", lab+"/registry.yml"); err != nil {
+		return err
+	}
+	if err := startSecure(); err != nil {
 		return err
 	}
 	return pushBases()
@@ -302,39 +303,14 @@ func unregister() {
 	}
 }
 
-// A run is what stitch-index did.
-type run struct {
-	Stdout, Stderr string
-	Code           int
-}
-
-func stitch(t *testing.T, env []string, args ...string) run {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(lab, "bin/stitch-index"), args...)
-	cmd.Env = environ(env...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	start := time.Now()
-	err := cmd.Run()
-	t.Logf("%.1f s: stitch-index %s", time.Since(start).Seconds(), strings.Join(args, " "))
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return run{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-}
-
-// start runs the program of an image in its own root folder and returns what it
-// prints.
-func start(t *testing.T, image v1.Image) string {
+// unpack makes a root folder of an image, for the time of the test.
+func unpack(t *testing.T, image v1.Image) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(lab, "rootfs-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	rc := mutate.Extract(image)
 	defer rc.Close()
 	tar := exec.Command("tar", "-x", "-C", dir)
@@ -342,15 +318,46 @@ func start(t *testing.T, image v1.Image) string {
 	if out, err := tar.CombinedOutput(); err != nil {
 		t.Fatalf("unpacking an image: %v\n%s", err, out)
 	}
+	return dir
+}
+
+// start runs the program of an image in its root folder and returns what it prints.
+func start(t *testing.T, image v1.Image, dir string) string {
+	t.Helper()
 	config, err := image.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}
 	argv := append(config.Config.Entrypoint, config.Config.Cmd...)
-	cmd := &exec.Cmd{Path: argv[0], Args: argv, Dir: "/", Env: []string{}, SysProcAttr: &syscall.SysProcAttr{Chroot: dir}}
+	proc := filepath.Join(dir, "proc") // Java's launcher asks it where it is
+	if err := os.MkdirAll(proc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("proc", proc, "proc", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Unmount(proc, syscall.MNT_DETACH)
+	cmd := &exec.Cmd{Path: program(dir, argv[0], config.Config.Env), Args: argv, Dir: "/", Env: config.Config.Env, SysProcAttr: &syscall.SysProcAttr{Chroot: dir}}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("running %q: %v\n%s", argv, err, out)
 	}
 	return string(out)
+}
+
+// program is the path in a root folder of a program that is on its PATH.
+func program(dir, name string, env []string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	for _, e := range env {
+		if path, ok := strings.CutPrefix(e, "PATH="); ok {
+			for _, folder := range filepath.SplitList(path) {
+				if _, err := os.Stat(filepath.Join(dir, folder, name)); err == nil {
+					return filepath.Join(folder, name)
+				}
+			}
+		}
+	}
+	return name
 }

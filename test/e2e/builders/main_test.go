@@ -26,6 +26,11 @@ type prepared struct {
 	Golang  string            // layer of an image with a Go compiler, a compressed tar
 	GoCache string            // of the go command
 	Scripts string            // folder with BuildKit's examples
+	Maven   string            // repository of Maven
+	Java    map[string]string // architecture → layer of an image with Java
+
+	Lifecycle, Launcher map[string]string // architecture → executable
+	LifecycleVersion    string
 }
 
 var inside prepared
@@ -70,8 +75,8 @@ func enter() error {
 
 func prepare(ctx context.Context) (*prepared, error) {
 	logf := func(format string, args ...any) { fmt.Fprintf(os.Stderr, "    "+format+"\n", args...) }
-	p := &prepared{Tools: map[string]string{}, Busybox: map[string]string{}}
-	for _, t := range []tool.Program{tool.Buildkitd, tool.Buildctl, tool.Buildx, tool.Ko} {
+	p := &prepared{Tools: map[string]string{}, Busybox: map[string]string{}, Java: map[string]string{}, Lifecycle: map[string]string{}, Launcher: map[string]string{}}
+	for _, t := range []tool.Program{tool.Buildkitd, tool.Buildctl, tool.Buildx, tool.Ko, tool.Kaniko, tool.Pack} {
 		path, err := t.Build(ctx, logf)
 		if err != nil {
 			return nil, err
@@ -84,8 +89,23 @@ func prepare(ctx context.Context) (*prepared, error) {
 			return nil, err
 		}
 		p.Busybox[arch] = filepath.Join(root, "bin/busybox")
+		if p.Java[arch], err = javaLayer(ctx, logf, arch); err != nil {
+			return nil, err
+		}
+		if p.Lifecycle[arch], err = tool.Lifecycle(arch).Build(ctx, logf); err != nil {
+			return nil, err
+		}
+		if p.Launcher[arch], err = tool.Launcher(arch).Build(ctx, logf); err != nil {
+			return nil, err
+		}
 	}
 	var err error
+	if p.LifecycleVersion, err = pinned(tool.Lifecycle("amd64"))(); err != nil {
+		return nil, err
+	}
+	if p.Maven, err = mavenRepository(ctx, logf); err != nil {
+		return nil, err
+	}
 	if p.Golang, err = golang(ctx, logf); err != nil {
 		return nil, err
 	}

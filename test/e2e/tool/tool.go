@@ -50,7 +50,7 @@ func Build(t testing.TB, p Program) string {
 // takes minutes for the largest, and logf is told. Processes that want the same program wait for the
 // one that builds it.
 func (p Program) Build(ctx context.Context, logf func(format string, args ...any)) (string, error) {
-	module := filepath.Join(ToolsDir(), p.Module)
+	module := moduleDir(p)
 	p.Arch = cmp.Or(p.Arch, runtime.GOARCH)
 	version, err := p.version(module)
 	if err != nil {
@@ -103,6 +103,8 @@ func (p Program) goBuild(ctx context.Context, module, path string) error {
 	}
 	return os.Rename(part, path)
 }
+
+func moduleDir(p Program) string { return filepath.Join(ToolsDir(), p.Module) }
 
 // ToolsDir is the folder of the modules that pin programs.
 func ToolsDir() string {
