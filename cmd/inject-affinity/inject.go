@@ -203,6 +203,9 @@ func (in *injector) workload(ctx context.Context, doc *kubeyaml.Document, w *kub
 		case err != nil:
 			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: c.Line, Text: fmt.Sprintf("the platforms of image %s are not known, so it narrows nothing: %v", c.Image, err)})
 		}
+		if said := in.narrow(ctx, c.Image); err == nil && said != "" {
+			f.warnings = append(f.warnings, note{workload: len(f.workloads), Line: c.Line, Text: said})
+		}
 		images[i] = affinity.Image{Container: c, Platforms: list}
 		if in.notesImages && list != nil {
 			keys, err := in.keys(ctx, strings.Clone(w.Namespace), c.Image, list)

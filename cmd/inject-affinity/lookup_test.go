@@ -12,7 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	fake "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/exit"
@@ -74,5 +79,67 @@ func TestEachImageIsLookedUpOnce(t *testing.T) {
 	if out, errs, code = inject(t, "kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: "+host+"/none:1\n"); code != 1 || out != "" ||
 		!strings.Contains(errs, "standard input: Pod: line 5: the platforms of image "+host+"/none:1 are not known: reading ") {
 		t.Errorf("missing: code %d\n%s%s", code, out, errs)
+	}
+}
+
+// A digest of one platform's image, where its tag names an index, pins a
+// workload to fewer nodes than were meant: a warning names the index.
+func TestDigestOfOnePlatform(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	var manifests atomic.Int32
+	h := fake.New(fake.Logger(log.New(io.Discard, "", 0)))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/") {
+			manifests.Add(1)
+		}
+		h.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	digests := map[string]string{}
+	var add []mutate.IndexAddendum
+	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/s390x"} {
+		img, err := imagetest.Spec{Platform: p}.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := img.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if digests[p] = d.String(); p != "linux/s390x" {
+			add = append(add, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: strings.TrimPrefix(p, "linux/")}}})
+			continue
+		}
+		ref, _ := name.ParseReference(host+"/app:single", name.Insecure)
+		if err := remote.Write(ref, img); err != nil {
+			t.Fatal(err)
+		}
+	}
+	index := mutate.AppendManifests(empty.Index, add...)
+	ref, _ := name.ParseReference(host+"/app:v1", name.Insecure)
+	if err := remote.WriteIndex(ref, index); err != nil {
+		t.Fatal(err)
+	}
+	top, err := index.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for image, want := range map[string]struct {
+		said      string
+		manifests int32
+	}{
+		"/app:v1@" + digests["linux/amd64"]:     {"write " + host + "/app:v1@" + top.String() + " for linux/amd64,linux/arm64, the index that has it", 2},
+		"/app:v1@" + top.String():               {"", 1},
+		"/app@" + digests["linux/amd64"]:        {"", 1},
+		"/app:single@" + digests["linux/s390x"]: {"", 2},
+		"/app:gone@" + digests["linux/amd64"]:   {"", 2},
+		"/app:v1@" + digests["linux/s390x"]:     {"", 2}, // the index has nothing for it
+	} {
+		manifests.Store(0)
+		_, errs, code := inject(t, strings.Repeat("---\nkind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: "+host+image+"\n", 20))
+		if code != 0 || strings.Contains(errs, "the digest in ") != (want.said != "") || !strings.Contains(errs, want.said) || manifests.Load() != want.manifests {
+			t.Errorf("%s: code %d, %d manifests\n%s", image, code, manifests.Load(), errs)
+		}
 	}
 }

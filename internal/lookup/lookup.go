@@ -3,11 +3,13 @@ package lookup
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/platform"
 	"github.com/polyarch/polyarch/internal/registry"
 )
@@ -26,7 +28,16 @@ type answer struct {
 	once      sync.Once
 	platforms platform.List
 	digest    v1.Hash
+	wider     *Wider
 	err       error
+}
+
+// A Wider is the index that a tag names, where the digest that stands beside it
+// is of one platform's image.
+type Wider struct {
+	Index     v1.Hash
+	Platforms platform.List // more than the image has
+	Has       bool          // the image is in the index: the tag did not move
 }
 
 // New makes a Cache.
@@ -45,6 +56,12 @@ func (c *Cache) Platforms(ctx context.Context, ref registry.Reference) (platform
 func (c *Cache) Digest(ctx context.Context, ref registry.Reference) (v1.Hash, error) {
 	a := c.answer(ctx, ref)
 	return a.digest, a.err
+}
+
+// Wider returns the index that was probably meant by a reference with a tag and
+// a digest, or nil.
+func (c *Cache) Wider(ctx context.Context, ref registry.Reference) *Wider {
+	return c.answer(ctx, ref).wider
 }
 
 func (c *Cache) answer(ctx context.Context, ref registry.Reference) *answer {
@@ -71,5 +88,17 @@ func (a *answer) ask(ctx context.Context, client *registry.Client, ref registry.
 		return err
 	}
 	a.digest, a.platforms = i.Digest, i.Platforms
+	if ref.Tag != "" && ref.Digest != (v1.Hash{}) && i.Single {
+		a.wider = wider(ctx, client, ref, i.Platforms)
+	}
 	return nil
+}
+
+// wider reads what the tag of a reference names. What cannot be read is not wider.
+func wider(ctx context.Context, client *registry.Client, ref registry.Reference, has platform.List) *Wider {
+	i, err := Read(ctx, client, ref.Repository.Tag(ref.Tag))
+	if err != nil || i.Single || len(i.Platforms.Intersect(has)) != len(has) || len(i.Platforms) == len(has) {
+		return nil
+	}
+	return &Wider{i.Digest, i.Platforms, slices.ContainsFunc(i.list.Images, func(e image.Entry) bool { return e.Listed.Digest == ref.Digest })}
 }
