@@ -246,6 +246,36 @@ func TestBuildImageTask(t *testing.T) {
 	}
 }
 
+// The Task with gates judges what it has made before a tag names it.
+func TestStitchIndexGatedTask(t *testing.T) {
+	server := httptest.NewServer(imagetest.NewRegistry())
+	defer server.Close()
+	repo := strings.TrimPrefix(server.URL, "http://") + "/app"
+	if _, err := imagetest.App("linux/arm64", "arm64", "text").Push(repo + ":arm64"); err != nil {
+		t.Fatal(err)
+	}
+	source := t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "sbom.json"), []byte(`{"purl":"pkg:deb/debian/libc6@2.36?arch=arm64"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := taskRun{
+		task: "stitch-index-gated", workspaces: map[string]string{"source": source}, env: []string{"PATH=" + os.Getenv("PATH")},
+		params: map[string]any{
+			"image": repo, "tag": []string{"v1"}, "sources": []string{repo + ":arm64"},
+			"attach": []string{"linux/arm64:application/spdx+json=sbom.json"}, "gate": []string{`echo "$IMAGE_linux_arm64" > seen`, "grep -q arm64 \"$IMAGE_JSON\"\nexit 7"},
+		},
+	}
+	if results, stderr, err := run.run(t); err == nil || len(results) > 0 || !strings.Contains(stderr, "exit status 7: no tag was moved") {
+		t.Errorf("%v, results %v\n%s", err, results, stderr)
+	}
+	run.params["gate"] = []string{`echo "$IMAGE_linux_arm64" > seen`}
+	results, stderr, err := run.run(t)
+	seen, _ := os.ReadFile(filepath.Join(source, "seen"))
+	if err != nil || results["platforms"] != "linux/arm64" || strings.TrimSpace(string(seen)) != results["IMAGES"] {
+		t.Errorf("%v, results %v, the gate saw %s\n%s", err, results, seen, stderr)
+	}
+}
+
 func TestDetectArchTask(t *testing.T) {
 	var nodes []map[string]any
 	for i, p := range eight {

@@ -41,9 +41,9 @@ func TestBundle(t *testing.T) {
 	}
 	want := []string{
 		"v1 pipeline/build-multi-arch", "v1 pipeline/build-multi-arch-git", "v1 pipeline/build-native",
-		"v1 task/build-image", "v1 task/deploy", "v1 task/detect-arch", "v1 task/git-source", "v1 task/inject-affinity", "v1 task/stitch-index",
+		"v1 task/build-image", "v1 task/deploy", "v1 task/detect-arch", "v1 task/git-source", "v1 task/inject-affinity", "v1 task/stitch-index", "v1 task/stitch-index-gated",
 		"v1beta1 stepaction/build-image", "v1beta1 stepaction/build-image-setup", "v1beta1 stepaction/deploy", "v1beta1 stepaction/detect-arch", "v1beta1 stepaction/git-source", "v1beta1 stepaction/inject-affinity",
-		"v1beta1 stepaction/stitch-index",
+		"v1beta1 stepaction/stitch-index", "v1beta1 stepaction/stitch-index-gated", "v1beta1 stepaction/stitch-index-gated-setup",
 	}
 	if d := cmp.Diff(want, slices.Sorted(maps.Keys(got))); d != "" {
 		t.Error("objects:", d)
