@@ -44,6 +44,7 @@ func TestAFlagIsOnePlace(t *testing.T) {
 		"tasks/build-image/README.md",
 		"tasks/build-image/build-image.yaml",
 		"tasks/build-image/stepaction.yaml",
+		"tasks/stitch-index-gated/README.md", "tasks/stitch-index-gated/stepaction.yaml", "tasks/stitch-index-gated/stitch-index-gated.yaml",
 		"tasks/stitch-index/README.md",
 		"tasks/stitch-index/stepaction.yaml",
 		"tasks/stitch-index/stitch-index.yaml",
