@@ -85,7 +85,7 @@ func (c *config) flags(fs *flagset.Set) {
 	c.policyFlags(fs)
 
 	fs.Group("Readiness")
-	fs.Var(&c.readiness, "readiness", "change nothing: report which workloads could run on these `PLATFORMS`, what blocks the others, and which images to build first; the exit code does not depend on that")
+	fs.Var(&c.readiness, "readiness", "change nothing, with --write neither: report which workloads could run on these `PLATFORMS`, what blocks the others, and which images to build first; the exit code does not depend on that")
 	fs.ChoiceOr(&c.survey.verify, "verify-binaries", "off", []string{"entrypoint", "all", "strict", "off"}, "with --readiness, look into the images for programs that are for another platform than the image says: at what is started, at every program and library, at what is started and at what cannot be verified as well, or not at all")
 	fs.String(&c.survey.html, "html", "", "with --readiness, write the report as a page to `FILE`, which needs nothing else")
 	fs.Bool(&c.survey.suggest, "suggest", false, "with --readiness, look for a newer tag of the first images that block, which has the platform")

@@ -44,12 +44,13 @@ func (f surveyFlags) given() string {
 	return ""
 }
 
-// forReadiness looks at flags that say what is to change.
+// forReadiness looks at flags that say what is to change. Pipelines' forms have
+// --write on by default: it is heeded by writing nothing.
 func (c *config) forReadiness(env *command.Env) error {
 	for _, not := range []struct {
 		name  string
 		given bool
-	}{{"write", c.write}, {"diff", c.diff}, {"check", c.check}, {"policy", c.policy}, {"policy-update", c.policyUpdate != ""}} {
+	}{{"diff", c.diff}, {"check", c.check}, {"policy", c.policy}, {"policy-update", c.policyUpdate != ""}} {
 		if not.given {
 			return exit.Usagef("flag --%s: --readiness changes nothing", not.name)
 		}

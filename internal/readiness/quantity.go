@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func quantity(s string) float64 {
 		}
 	}
 	v, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(v) || v <= 0 {
+	if err != nil && !errors.Is(err, strconv.ErrRange) || math.IsNaN(v) || v <= 0 {
 		return 0
 	}
 	return min(v*factor, math.MaxInt64)
