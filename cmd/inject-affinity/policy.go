@@ -35,8 +35,8 @@ func (c *config) validPolicy(args []string) error {
 	case c.policy && (c.write || c.diff || c.check):
 		return exit.Usagef("flag --policy prints ConfigMaps instead of manifests, so --write, --diff and --check have nothing to do").
 			Hint("to have them in a file beside the manifests, use --policy-update FILE instead of --policy")
-	case c.printsPolicy() && (c.terms != "per-os" || len(c.prefer) > 0 || len(c.cluster) > 0):
-		return exit.Usagef("flags --terms, --prefer and --cluster-platforms say how manifests are pinned, and --policy pins none").Hint("leave them out")
+	case c.printsPolicy() && (c.terms != "per-os" || c.labels == nfd || len(c.prefer) > 0 || len(c.cluster) > 0):
+		return exit.Usagef("flags --terms, --feature-labels, --prefer and --cluster-platforms say how manifests are pinned, and --policy pins none").Hint("leave them out")
 	case c.policyUpdate != "" && c.diff:
 		return exit.Usagef("flags --policy-update and --diff exclude each other: --diff writes nothing")
 	case c.policyUpdate == "-" && (c.write || c.check):
