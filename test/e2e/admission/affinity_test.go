@@ -108,7 +108,8 @@ func fast(t testing.TB, c *cluster.ControlPlane) kubernetes.Interface {
 	return client
 }
 
-// TestTheLaw makes 10,000 random Pods through the policy and through the binary:
+// TestTheLaw comes first, before the companion is there and takes its time. It
+// makes 10,000 random Pods through the policy and through the binary:
 // the same terms, the same nodes by the scheduler's own code, and nothing left
 // for a second admission.
 func TestTheLaw(t *testing.T) {
