@@ -30,16 +30,24 @@ const (
 // depend on it.
 const basesPatience = 15 * time.Second
 
-// checkBases looks at the images that the builds of a Dockerfile read, before
-// any of them is started. Only what is proved to go wrong is an error.
+// checkBases looks at the images that builds read, by their Dockerfile or by the
+// settings of ko and jib, before any of them is started. Only what is proved to
+// go wrong is an error.
 func (c *config) checkBases(ctx context.Context, env *command.Env, tool builder.Builder, r builder.Request) error {
-	if c.build.bases == basesOff || !tool.Has(builder.Dockerfile) {
+	if c.build.bases == basesOff {
+		return nil
+	}
+	from := basesFile{r.FindDockerfile(), readBases}
+	if !tool.Has(builder.Dockerfile) {
+		from = settingsOf(tool, r)
+	}
+	if from.read == nil {
 		return nil
 	}
 	if len(r.Optional) > 0 { // whose builds may fail
 		optional := r
 		optional.Platforms, optional.Optional = r.Optional, nil
-		if err := c.checkBasesFor(ctx, env, optional, basesWarn); err != nil {
+		if err := c.checkBasesFor(ctx, env, from, optional, basesWarn); err != nil {
 			return err
 		}
 		r.Platforms = slices.DeleteFunc(slices.Clone(r.Platforms), r.Optional.Contains)
@@ -47,14 +55,13 @@ func (c *config) checkBases(ctx context.Context, env *command.Env, tool builder.
 	if len(r.Platforms) == 0 {
 		return nil
 	}
-	return c.checkBasesFor(ctx, env, r, c.build.bases)
+	return c.checkBasesFor(ctx, env, from, r, c.build.bases)
 }
 
 // checkBasesFor is checkBases for the platforms of a request, with what is to be
 // done about a base that lacks one.
-func (c *config) checkBasesFor(ctx context.Context, env *command.Env, r builder.Request, mode string) error {
-	path := r.FindDockerfile()
-	shown := nearest(path)
+func (c *config) checkBasesFor(ctx context.Context, env *command.Env, from basesFile, r builder.Request, mode string) error {
+	shown := nearest(from.path)
 	note := func(format string, args ...any) {
 		env.Log.Infof("note: %s: %s", shown, fmt.Sprintf(format, args...))
 	}
@@ -62,7 +69,7 @@ func (c *config) checkBasesFor(ctx context.Context, env *command.Env, r builder.
 		note("the bases were not looked at: --builder-arg %s may change them", a)
 		return nil
 	}
-	all, notes, err := readBases(path, r)
+	all, notes, err := from.read(from.path, r)
 	if err != nil {
 		note("the bases were not looked at: %v", err)
 		return nil
@@ -107,6 +114,12 @@ func (c *config) judge(env *command.Env, shown string, findings []bases.Finding,
 	return errors.Join(errs...)
 }
 
+// A basesFile says which images builds read.
+type basesFile struct {
+	path string
+	read func(path string, r builder.Request) ([]bases.Base, []string, error) // nil: nothing says so
+}
+
 // readBases returns the images that the builds read.
 func readBases(path string, r builder.Request) ([]bases.Base, []string, error) {
 	file, err := os.Open(path)
@@ -144,7 +157,7 @@ func changesBases(args []string) string {
 	for _, a := range args {
 		name, _, _ := strings.Cut(a, "=")
 		switch name {
-		case "-f", "--file", "--dockerfile", "--target", "--build-arg", "--build-arg-file", "--build-context", "--from", "--frontend", "--opt", "--local",
+		case "-f", "--file", "--dockerfile", "--target", "--build-arg", "--build-arg-file", "--build-context", "--from", "--frontend", "--opt", "--local", "-Djib.from.image",
 			"--platform", "--os", "--arch", "--variant", "--all-platforms", "--custom-platform", "--customPlatform", "--policy", "--source-policy-file",
 			"--context", "--oci-layout", "--registry-mirror", "--registry-map", "--cpp-flag":
 			return name

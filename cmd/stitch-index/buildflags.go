@@ -60,7 +60,7 @@ func (b *building) flags(fs *flagset.Set) {
 	fs.Var(&b.secrets, "secret", "a secret for RUN --mount=type=secret, `id=NAME,src=PATH` or id=NAME,env=VARIABLE; builders without mounts, and commands, get VARIABLE or NAME_FILE, a path; can be repeated, or one per line")
 	fs.Var(&b.cacheFrom, "cache-from", "read this `CACHE`, in the builder's own syntax; {platform} stands for linux_arm64; can be repeated, or one per line")
 	fs.Var(&b.cacheTo, "cache-to", "write this `CACHE`; use {platform} to give each platform its own; can be repeated, or one per line")
-	fs.Choice(&b.bases, "check-bases", []string{basesFail, basesWarn, basesOff}, "before a Dockerfile is built, look up the images that it starts and copies from: fail if one of them lacks a platform, warn, or look up nothing; what cannot be looked up is a note")
+	fs.Choice(&b.bases, "check-bases", []string{basesFail, basesWarn, basesOff}, "before a build, look up the images that its Dockerfile, .ko.yaml or jib configuration starts and copies from: fail if one of them lacks a platform, warn, or look up nothing; what cannot be looked up is a note")
 	fs.Var(&b.platformTargets, "platform-target", "the Bazel platform to build a platform with, `PLATFORM=LABEL`, for example linux/arm64=//platforms:arm64; can be repeated")
 	fs.Var(&b.args, "builder-arg", "pass this `ARGUMENT` to the builder; can be repeated, or one per line")
 }

@@ -40,7 +40,11 @@ func TestMain(m *testing.M) {
 //
 //	damage FOLDER
 //
-// shortens the config of the first image of the index in a layout.
+// shortens the config of the first image of the index in a layout, and
+//
+//	expand FILE…
+//
+// puts the values of $REGISTRY and $OTHER into files.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -53,8 +57,18 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage, "index": pushIndex, "damage": damage, "annotation": annotation},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"image": pushImage, "index": pushIndex, "damage": damage, "annotation": annotation, "expand": expand},
 	})
+}
+
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: expand FILE…")
+	}
+	for _, a := range args {
+		text := strings.NewReplacer("$REGISTRY", ts.Getenv("REGISTRY"), "$OTHER", ts.Getenv("OTHER")).Replace(ts.ReadFile(a))
+		ts.Check(os.WriteFile(ts.MkAbs(a), []byte(text), 0o644))
+	}
 }
 
 func pushImage(ts *testscript.TestScript, neg bool, args []string) {
