@@ -15,6 +15,7 @@ import (
 	"github.com/polyarch/polyarch/internal/progress"
 	"github.com/polyarch/polyarch/internal/readiness"
 	"github.com/polyarch/polyarch/internal/registry"
+	"github.com/polyarch/polyarch/internal/verify"
 )
 
 // surveyFlags are those of --readiness.
@@ -72,9 +73,12 @@ func (c *config) assess(ctx context.Context, env *command.Env, r *record) error 
 	if err := c.forReadiness(env); err != nil {
 		return err
 	}
+	restore := func() {}
 	if env.Getenv("GOMEMLIMIT") == "" { // what is read is dropped again: there is much garbage and little else
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(surveyMemory))
+		before := debug.SetMemoryLimit(surveyMemory)
+		restore = func() { debug.SetMemoryLimit(before) }
 	}
+	defer func() { restore() }()
 	in, err := c.injector(ctx, env.Log, env.Stdin)
 	if err != nil {
 		return err
@@ -95,6 +99,9 @@ func (c *config) assess(ctx context.Context, env *command.Env, r *record) error 
 	ws := s.collected.Workloads()
 	s.collected = readiness.Collector{}
 	images := readiness.Settle(ws, fullName)
+	if c.survey.verify != string(verify.Off) {
+		restore() // layers take more
+	}
 	l, err := s.look(ctx, images)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/polyarch/polyarch/internal/command"
 	"github.com/polyarch/polyarch/internal/imagetest"
 	"github.com/polyarch/polyarch/internal/readiness"
 )
@@ -274,4 +275,21 @@ func pushAs(ref string, spec imagetest.Spec, p string) error {
 		return err
 	}
 	return remote.WriteIndex(r, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}}))
+}
+
+// A cluster's Pods are hundreds of megabytes, and its workloads are not.
+func TestReadinessMemory(t *testing.T) {
+	const pods = 5_000 // 21 MB
+	in := &flood{documents: pods}
+	var out, errs strings.Builder
+	code := program().Exec(t.Context(), &command.Env{
+		Stdin: in, Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" },
+	}, []string{"--readiness", "arm64", "--quiet", "--offline", "--image", "hello=;linux/arm64"})
+	if code != 0 || !strings.Contains(out.String(), fmt.Sprintf("%d ready", pods)) {
+		t.Errorf("code %d\n%s", code, errs.String())
+	}
+	if in.peak > 48<<20 {
+		t.Errorf("%d MB of memory were in use", in.peak>>20)
+	}
+	t.Logf("%d MB", in.peak>>20)
 }
