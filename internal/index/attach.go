@@ -87,8 +87,10 @@ func (a Attachment) referring(subject v1.Descriptor) (registry.NewReferrer, erro
 
 // attached says which files each image gets, and the index. It refuses a file
 // that has no image, an image that lacks one which others have, and a bill of
-// materials of another architecture. The images are as they stand in the index.
-func attached(attachments []Attachment, images []*Image, note func(string, ...any)) (of map[*Image][]Attachment, ofIndex []Attachment, err error) {
+// materials of another architecture. The images are as they stand in the index;
+// the file of one that is missing, or that was there before in its place, is
+// left out.
+func attached(attachments []Attachment, images []*Image, kept map[*Image]bool, gaps []Gap, note func(string, ...any)) (of map[*Image][]Attachment, ofIndex []Attachment, err error) {
 	of = map[*Image][]Attachment{}
 	var platforms []platform.Platform
 	for _, i := range images {
@@ -107,9 +109,13 @@ func attached(attachments []Attachment, images []*Image, note func(string, ...an
 		if len(some) == 0 {
 			some = slices.DeleteFunc(slices.Clone(images), func(i *Image) bool { return !a.Platform.Covers(i.Platform) })
 		}
+		gap := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Platform.Covers(*a.Platform) || a.Platform.Covers(g.Platform) })
+		if a.Each || gap {
+			some = slices.DeleteFunc(some, func(i *Image) bool { return kept[i] })
+		}
 		switch {
-		case len(some) == 0 && a.Each:
-			note("%s is left out: the index has no image for %s", a.Name, a.Platform)
+		case len(some) == 0 && (a.Each || gap):
+			note("%s is left out: the index has no new image for %s", a.Name, a.Platform)
 			continue
 		case len(some) == 0:
 			return nil, nil, exit.Failf("attaching %s: it is for %s, and the index has %s", a.Name, a.Platform, all)
@@ -121,10 +127,10 @@ func attached(attachments []Attachment, images []*Image, note func(string, ...an
 			of[i] = append(of[i], a)
 		}
 	}
-	return of, ofIndex, lacking(attachments, images, of)
+	return of, ofIndex, lacking(attachments, slices.DeleteFunc(slices.Clone(images), func(i *Image) bool { return kept[i] }), of)
 }
 
-// lacking refuses that an image has no file of those of which each has its own.
+// lacking refuses that a new image has no file of those of which each has its own.
 func lacking(attachments []Attachment, images []*Image, of map[*Image][]Attachment) error {
 	for _, a := range attachments {
 		for _, i := range images {

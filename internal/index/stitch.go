@@ -203,10 +203,12 @@ func (j Job) result(children []*child, old *older, g *gaps, note func(string, ..
 		note("the index does not say that it lacks %s: a Docker manifest list has no annotations", j.Missing)
 	}
 	r := &Result{Index: index, Gaps: gaps, Missing: j.Missing, Untagged: j.untagged(children)}
+	before := map[*Image]bool{}
 	for _, c := range ordered(children) {
 		r.Images = append(r.Images, &c.Image)
+		before[&c.Image] = c.kept
 	}
-	of, ofIndex, err := attached(j.Attach, r.Images, note)
+	of, ofIndex, err := attached(j.Attach, r.Images, before, gaps, note)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -68,6 +68,13 @@ func (l *lab) must(args ...string) string {
 // image makes an image of two layers that starts an ELF program.
 func image(t *testing.T, arch string) v1.Image {
 	t.Helper()
+	return imageOf(t, arch, tarball.WithMediaType(types.OCILayer))
+}
+
+// imageOf is image with layers as opts say.
+func imageOf(t *testing.T, arch string, opts ...tarball.LayerOption) v1.Image {
+	t.Helper()
+	t.Helper()
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, f := range []struct {
 		name string
@@ -80,7 +87,7 @@ func image(t *testing.T, arch string) v1.Image {
 		}
 		w.Write(f.body)
 		w.Close()
-		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(layer.Bytes())), nil }, tarball.WithMediaType(types.OCILayer))
+		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(layer.Bytes())), nil }, opts...)
 		if err != nil {
 			t.Fatal(err)
 		}
