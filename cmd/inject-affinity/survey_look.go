@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -273,6 +275,9 @@ func (l *looker) unknown(ctx context.Context, ref registry.Reference, err error)
 		return h.u
 	}
 	u := &readiness.Unknown{Why: err.Error(), Hints: exit.HintsOf(err), Host: ref.Host, Denied: exit.CodeOf(err) == exit.Denied}
+	if status := (*registry.StatusError)(nil); errors.As(err, &status) && status.Status == http.StatusTooManyRequests {
+		u.Hints = append(u.Hints, "the registry's limit for this credential is used up: log in with another one, or come back later")
+	}
 	if ranOut(ctx) {
 		u.Why, u.Hints = "there was no time left", []string{"allow more time with --timeout"}
 	}

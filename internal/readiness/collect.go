@@ -232,17 +232,24 @@ func (c *Collector) Workloads() []*Workload {
 	}
 	var out []*Workload
 	several := map[key]int{}
+	paths, places := map[key]map[string]bool{}, map[key]map[string]bool{} // of one name: PodSpecs of an object, and objects in several files
 	for _, e := range c.own {
-		several[e.key()]++
+		k := e.key()
+		if several[k]++; paths[k] == nil {
+			paths[k], places[k] = map[string]bool{}, map[string]bool{}
+		}
+		paths[k][e.Path] = true
+		places[k][e.File] = true
 	}
 	for _, e := range c.own {
 		k := e.key()
 		if top(k) != k {
 			continue // it counts as its owner
 		}
-		if several[k] == 1 || e.Kind == "Pod" {
+		if len(paths[k]) == 1 {
 			e.Path = ""
 		}
+		e.again = len(places[k]) > 1
 		if e.owner != nil {
 			e.Owner = e.owner.kind + "/" + e.owner.name
 		}

@@ -136,3 +136,27 @@ func TestRequests(t *testing.T) {
 		}
 	}
 }
+
+// Objects of one name are told apart by their files, and PodSpecs of one object
+// by their paths.
+func TestTitles(t *testing.T) {
+	var c Collector
+	add := func(kind, name, path, file string) {
+		if err := c.Add(Found{APIVersion: "x.io/v1", Kind: kind, Name: name, Path: path, File: file, Object: []byte("{}"), PodSpec: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("Deployment", "web", "spec.template.spec", "dev.yaml")
+	add("Deployment", "web", "spec.template.spec", "prod.yaml")
+	add("RayCluster", "r", "spec.headGroupSpec.template.spec", "ray.yaml")
+	add("RayCluster", "r", "spec.workerGroupSpecs[0].template.spec", "ray.yaml")
+	add("Job", "one", "spec.template.spec", "dev.yaml")
+	var got []string
+	for _, row := range Judge(c.Workloads(), nil, nil, &Nodes{}).Workloads {
+		got = append(got, row.Title())
+	}
+	want := "Deployment/web in dev.yaml; Deployment/web in prod.yaml; Job/one; RayCluster/r spec.headGroupSpec.template.spec; RayCluster/r spec.workerGroupSpecs[0].template.spec"
+	if strings.Join(got, "; ") != want {
+		t.Errorf("%q", got)
+	}
+}

@@ -66,14 +66,19 @@ type Row struct {
 	Containers []Listed  `json:"containers"`
 	Answers    []Answer  `json:"answers"`
 	workload   *Workload // of which this is
+	again      bool      // another file has one of the same name
 }
 
 // Title is how people name the workload.
 func (r Row) Title() string {
+	s := r.Kind + "/" + r.Name
 	if r.Path != "" {
-		return r.Kind + "/" + r.Name + " " + r.Path
+		s += " " + r.Path
 	}
-	return r.Kind + "/" + r.Name
+	if r.again {
+		s += " in " + r.File
+	}
+	return s
 }
 
 // A Listed is a container of a Row.
@@ -113,7 +118,7 @@ func Judge(ws []*Workload, images map[string]*Image, platforms platform.List, no
 	r := &Report{Platforms: []Part{}, Workloads: []Row{}, Images: []Lookup{}, Notes: []string{}}
 	for _, w := range ws {
 		all := w.Requests.times(w.Pods)
-		row := Row{Namespace: w.Namespace, Kind: w.Kind, Name: w.Name, Path: w.Path, File: w.File, Line: w.Line, Owner: w.Owner, Pods: w.Pods, Cores: all.Cores, Memory: all.Memory, Containers: []Listed{}, workload: w}
+		row := Row{Namespace: w.Namespace, Kind: w.Kind, Name: w.Name, Path: w.Path, File: w.File, Line: w.Line, Owner: w.Owner, Pods: w.Pods, Cores: all.Cores, Memory: all.Memory, Containers: []Listed{}, workload: w, again: w.again}
 		for _, c := range w.Containers {
 			row.Containers = append(row.Containers, Listed{c.Name, c.Image, c.Digest, c.Init, c.Injected})
 		}

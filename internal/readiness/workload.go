@@ -15,6 +15,7 @@ type Workload struct {
 	Path             string // of the PodSpec, where the object has several
 	File             string
 	Line             int
+	again            bool   // another file has one of the same name
 	Owner            string // "Prometheus/k8s", which made it; empty for none, and for what is in the stream
 
 	Spec         pod.Spec // the rules on nodes; its Containers are empty
