@@ -38,3 +38,25 @@ func newEnv(t *testing.T) *command.Env {
 	}
 	return env
 }
+
+// Whatever stands in --attach is an attachment with a type and a file, or wrong
+// usage that says what to write.
+func FuzzParseAttachment(f *testing.F) {
+	for _, line := range []string{"text/plain=a.txt", "linux/arm64:application/spdx+json=sbom-{platform}.json", "arm64:x/y=a=b:c", "x=", "text/plain={platform}", "a/b=[{platform}"} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		all, err := parseAttachment(line)
+		if err != nil {
+			if code := exit.CodeOf(err); code != exit.Usage && code != exit.Failed {
+				t.Errorf("%q: exit code %d", line, code)
+			}
+			return
+		}
+		for _, a := range all {
+			if a.Name == "" || !strings.Contains(a.ArtifactType, "/") || strings.ContainsAny(a.ArtifactType, " :=") {
+				t.Errorf("%q: %+v", line, a)
+			}
+		}
+	})
+}

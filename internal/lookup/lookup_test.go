@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/imagetest"
@@ -74,6 +75,15 @@ func TestPlatforms(t *testing.T) {
 			Platform:    &v1.Platform{OS: "unknown", Architecture: "unknown"},
 			Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest"}}},
 	))
+	two := func(of v1.Image, compression string) mutate.IndexAddendum {
+		return mutate.IndexAddendum{Add: of, Descriptor: v1.Descriptor{
+			Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}, Annotations: map[string]string{"io.github.containers.compression." + compression: "true"}}}
+	}
+	other, err := imagetest.Spec{Platform: "linux/amd64", Layers: [][]imagetest.File{nil}, Compress: imagetest.Zstd, LayerType: types.OCILayerZStd}.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	push(t, host+"/app:two", mutate.AppendManifests(empty.Index, two(build(t, "linux/amd64"), "gzip"), two(other, "zstd")))
 	push(t, host+"/app:none", empty.Index)
 	push(t, host+"/app:nameless", build(t, ""))
 	for tag, c := range map[string]struct {
@@ -82,6 +92,7 @@ func TestPlatforms(t *testing.T) {
 	}{
 		"one":      {"linux/arm/v7", 2},
 		"many":     {"linux/amd64,linux/arm64", 3},
+		"two":      {"linux/amd64", 1}, // one platform, whose image there is in two compressions
 		"none":     {"the index has no image to run", 1},
 		"nameless": {"must both be set", 2},
 		"missing":  {"404 Not Found", 1},
