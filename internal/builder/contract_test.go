@@ -239,10 +239,10 @@ func TestWhatToolsReport(t *testing.T) {
 		"buildkit": {says["reports/buildkit"], "metadata.json", "sha256:21f53f69a6b4753d7df8f2121efd15a2c1f448b24d4fd75780eb23fe975478ae"},
 		"buildah":  {says["reports/buildah"], "digest", "sha256:9cdc4cd013b0abd5f9daac6397225380527991d2e3afa2c993d476dd309dbc7f"},
 		"ko":       {says["reports/ko"], "refs", "sha256:7f4a3d461d4ab50b76976f9020c74a2aba38db88fa1eafaef0543530b342a99a"},
-		// from their documents and code
-		"kaniko": {digest, "digest", digest},
-		"pack":   {"[exporter] Saving 127.0.0.1:5000/app:v1_linux_amd64...\n[exporter] *** Images (" + digest + "):\n[exporter]       127.0.0.1:5000/app:v1_linux_amd64\n", "", digest},
-		"gcb":    {"v1: digest: sha256:" + strings.Repeat("3", 64) + " size: 528\nDONE\n" + digest + "\n", "", digest},
+		"kaniko":   {digest, "digest", digest}, // it writes nothing else
+		"pack":     {says["reports/pack"], "", "sha256:d417575f99faa8b5ae93a647abad1751b0512cf08684319abc71bb066f83f318"},
+		// from its documents
+		"gcb": {"v1: digest: sha256:" + strings.Repeat("3", 64) + " size: 528\nDONE\n" + digest + "\n", "", digest},
 	} {
 		b, err := Lookup(name)
 		if err != nil {
@@ -303,6 +303,10 @@ func TestRecordedFailures(t *testing.T) {
 		"instance":  {"its daemon cannot be reached", exit.Unreachable},
 		"plugin":    {"Docker's buildx plugin is missing", exit.Failed},
 		"plugin-20": {"Docker's buildx plugin is missing", exit.Failed},
+		"jib":       {"the project's build does not have the jib plugin", exit.Failed},
+		"gradle":    {"this Gradle is too old for the jib plugin", exit.Failed},
+		"tls":       {"a registry has no TLS, or a certificate that Java does not trust", exit.Failed},
+		"lifecycle": {"the lifecycle's image cannot be pulled", exit.Unreachable},
 		"option":    {"it does not know what it was told to do", exit.Failed},
 		"disk":      {"the disk is full", exit.Failed},
 		"emulation": {"this machine does not run programs of that platform", exit.Failed},

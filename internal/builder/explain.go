@@ -92,6 +92,38 @@ var symptoms = []symptom{
 		},
 	},
 	{
+		words: []string{"no plugin found for prefix 'jib'", "task 'jib' not found"},
+		cause: "the project's build does not have the jib plugin",
+		code:  exit.Failed,
+		hints: func(Builder, Leg) []string {
+			return []string{"add it to the build file, at 3.2.0 or newer: com.google.cloud.tools:jib-maven-plugin in pom.xml, the plugin com.google.cloud.tools.jib in Gradle's"}
+		},
+	},
+	{
+		words: []string{"but jib requires gradle"},
+		cause: "this Gradle is too old for the jib plugin",
+		code:  exit.Failed,
+		hints: func(Builder, Leg) []string {
+			return []string{"give the project a wrapper of a newer one, which is used where there is one: gradle wrapper --gradle-version=8.14"}
+		},
+	},
+	{
+		words: []string{"set the configuration parameter 'allowinsecureregistries'"},
+		cause: "a registry has no TLS, or a certificate that Java does not trust",
+		code:  exit.Failed,
+		hints: func(Builder, Leg) []string {
+			return []string{"for a registry without TLS: --builder-arg -Djib.allowInsecureRegistries=true", "for a private authority: MAVEN_OPTS or GRADLE_OPTS with -Djavax.net.ssl.trustStore=FILE"}
+		},
+	},
+	{
+		words: []string{"fetching lifecycle image"},
+		cause: "the lifecycle's image cannot be pulled",
+		code:  exit.Unreachable,
+		hints: func(Builder, Leg) []string {
+			return []string{"a builder image that you trust brings its own lifecycle: --builder-arg --trust-builder", "or name a copy of it: --builder-arg --lifecycle-image=REFERENCE"}
+		},
+	},
+	{
 		words: []string{"unknown flag:", "unknown shorthand flag", "unrecognized option", "unknown option", "flag provided but not defined", "unknown command", "unknown instruction: build"},
 		cause: "it does not know what it was told to do",
 		code:  exit.Failed,
