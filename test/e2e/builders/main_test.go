@@ -36,6 +36,13 @@ type prepared struct {
 var inside prepared
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "gcloud" {
+		if err := cloudBuild(os.Args); err != nil {
+			fmt.Fprintln(os.Stderr, "ERROR:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if s := os.Getenv(insideVariable); s != "" {
 		if err := json.Unmarshal([]byte(s), &inside); err != nil {
 			fmt.Fprintln(os.Stderr, err)

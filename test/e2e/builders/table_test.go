@@ -31,7 +31,8 @@ type builder struct {
 	forget   func(*testing.T) // what it remembers by itself
 	// tlsOnly: it takes half a minute to find that a registry has no TLS, as jib does, which tries TLS eleven times.
 	tlsOnly bool
-	cross   bool // it reads a Dockerfile that cross-compiles
+	tier    string // how it runs; empty: for real
+	cross   bool   // it reads a Dockerfile that cross-compiles
 	// on returns the command that runs stitch-index where the builder is; nil: here.
 	on func(t *testing.T, context string, env, args []string) *exec.Cmd
 }
@@ -122,6 +123,12 @@ var builders = []builder{
 		cache: []string{"--builder-arg", "--cache-image=" + registry + "/cache/pack:{platform}"},
 	},
 	{
+		name: "gcb", cross: true, tier: "stand-in for the service, which takes an account: the same commands with docker", version: debian("docker.io"), start: startCloudBuild,
+		env:  []string{"DOCKER_HOST=" + dockerHost},
+		args: []string{"--builder", "gcb"}, tlsOnly: true, project: dockerfile(false, flagged), says: regexp.MustCompile(`it does not compile`),
+		again: "the daemon's cache",
+	},
+	{
 		name: "custom", cross: true, version: debian("buildah"), args: []string{"--jobs", "1"}, after: []string{"sh", "-c", `
 set -e
 buildah build --quiet --layers --platform $PLATFORM --build-arg BUILDPLATFORM=linux/amd64 --build-arg GOLANG=` + registry + `/base/golang:1 -f ${FILE:-Dockerfile} -t $IMAGE .
@@ -154,11 +161,11 @@ func TestBuilders(t *testing.T) {
 				return
 			}
 			t.Run("cross", func(t *testing.T) { // it cross-compiles, with its compiler in an image
-				args := append([]string{"--image", registry + "/" + b.name + "/cross", "--tag", "v1", "--platform", platforms}, b.args...)
+				args := append([]string{"--image", b.to() + "/" + b.name + "/cross", "--tag", "v1", "--platform", platforms}, b.args...)
 				if b.after == nil {
 					args = append(args, "--build-arg", "GOLANG="+registry+"/base/golang:1")
 				}
-				ran(t, built(t, registry+"/"+b.name+"/cross", b.stitch(t, sample, b.env, args, b.after)))
+				ran(t, built(t, b.to()+"/"+b.name+"/cross", b.stitch(t, sample, b.env, args, b.after)))
 			})
 		})
 	}
