@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,15 +55,15 @@ func everyCase(t *testing.T, b builder) {
 	}
 	name := func(k kind) string { return b.name + "/" + string(k) }
 
+	var args, env []string // of a good build
+	if b.shows(labels) {
+		args = append(args, "--label", "team="+label)
+	}
+	if b.shows(secrets) {
+		args, env = append(args, "--secret", "id=token,env=TOKEN"), append(env, "TOKEN="+token)
+	}
+	args = append(args, b.cache...)
 	t.Run("good", func(t *testing.T) {
-		var args, env []string
-		if b.shows(labels) {
-			args = append(args, "--label", "team="+label)
-		}
-		if b.shows(secrets) {
-			args, env = append(args, "--secret", "id=token,env=TOKEN"), append(env, "TOKEN="+token)
-		}
-		args = append(args, b.cache...)
 		first := built(t, secure+"/"+name(good), build(secure, good, env, args...))
 		roots := ran(t, first)
 		for platform, image := range first {
@@ -96,7 +97,7 @@ func everyCase(t *testing.T, b builder) {
 		}
 	})
 	t.Run("login", func(t *testing.T) { // the same, with nothing to log in with
-		r := build(secure, good, []string{"TOKEN=" + token, "DOCKER_CONFIG=" + anonymous})
+		r := build(secure, good, append(slices.Clone(env), "DOCKER_CONFIG="+anonymous), args...)
 		if r.Code != 4 || r.Stdout != "" || !regexp.MustCompile(`hint: log in (to push, )?with: .*`+regexp.QuoteMeta(secure)).MatchString(r.Stderr) {
 			t.Errorf("without a password: exit code %d, want 4\n%s%s", r.Code, r.Stdout, r.Stderr)
 		}

@@ -175,7 +175,7 @@ func daemon(name string, answers func() error, argv ...string) error {
 	}
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		err := answers()
 		if err == nil {
 			daemons = append(daemons, cmd)
