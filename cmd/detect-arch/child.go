@@ -129,7 +129,7 @@ func (c child) pipeline(ps platform.List, rs []runner, optional platform.List) [
 		for _, l := range runnerFor(p, rs, gitlabRunners) {
 			fmt.Fprintf(&b, "    - %s\n", quote(l))
 		}
-		if optional.Contains(p) {
+		if optional.Covers(p) {
 			b.WriteString("  allow_failure: true\n")
 		}
 		fmt.Fprintf(&b, "  variables:\n    PLATFORM: %s\n    ARCH: %s\n    SLUG: %s\n    PLATFORMS: %s\n",

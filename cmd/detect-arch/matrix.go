@@ -35,7 +35,7 @@ func (l tags) MarshalJSON() ([]byte, error) {
 func newMatrix(ps platform.List, rs []runner, optional platform.List) matrix {
 	m := matrix{Include: []leg{}}
 	for _, p := range ps {
-		m.Include = append(m.Include, leg{p.String(), p.Arch, runnerFor(p, rs, githubRunners), p.Slug(), optional.Contains(p)})
+		m.Include = append(m.Include, leg{p.String(), p.Arch, runnerFor(p, rs, githubRunners), p.Slug(), optional.Covers(p)})
 	}
 	return m
 }

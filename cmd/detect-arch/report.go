@@ -25,7 +25,7 @@ type document struct {
 
 func report(chosen []offer, surveys []*cluster.Survey, rs []runner, optional platform.List, w *cluster.Workload) output.Report {
 	ps := list(chosen)
-	may := ps.Intersect(optional)
+	may := slices.DeleteFunc(slices.Clone(ps), func(p platform.Platform) bool { return !optional.Covers(p) })
 	taints := []string{}
 	for _, o := range chosen {
 		taints = append(taints, o.taints...)

@@ -104,7 +104,7 @@ func (b *building) check(env *command.Env) error {
 // builder is started.
 func (b *building) request(env *command.Env, repo registry.Repository, tag string, insecure []string) (builder.Request, error) {
 	r := builder.Request{
-		Image: repo.String(), Tag: tag, Platforms: b.platforms, Optional: b.platforms.Intersect(b.optional),
+		Image: repo.String(), Tag: tag, Platforms: b.platforms, Optional: slices.DeleteFunc(slices.Clone(b.platforms), func(p platform.Platform) bool { return !b.optional.Covers(p) }),
 		Target: b.target, BuildArgs: b.buildArgs, Labels: b.labels, Secrets: b.secrets, CacheFrom: b.cacheFrom, CacheTo: b.cacheTo,
 		PlatformTargets: map[platform.Platform]string{},
 		Args:            b.args,

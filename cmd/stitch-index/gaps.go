@@ -16,7 +16,7 @@ import (
 
 // mayFail reports whether a build may fail.
 func (b *building) mayFail(leg builder.Leg) bool {
-	return len(leg.Platforms) == 1 && b.optional.Contains(leg.Platforms[0])
+	return len(leg.Platforms) == 1 && b.optional.Covers(leg.Platforms[0])
 }
 
 // optional returns the platforms that the index of a run may go out without: of
@@ -27,7 +27,7 @@ func (c *config) optional(sources []index.Source) platform.List {
 		return c.build.optional
 	}
 	return slices.DeleteFunc(slices.Clone(c.build.optional), func(p platform.Platform) bool {
-		return !c.build.platforms.Contains(p) && !slices.ContainsFunc(sources, func(s index.Source) bool { return s.Platform != nil && p.Covers(*s.Platform) })
+		return !slices.ContainsFunc(c.build.platforms, p.Covers) && !slices.ContainsFunc(sources, func(s index.Source) bool { return s.Platform != nil && p.Covers(*s.Platform) })
 	})
 }
 

@@ -27,6 +27,7 @@ type scenario struct {
 	from, at *imagetest.Registry // at is where the index goes, the same as from or another
 	old      map[string]string   // what the tags name before
 
+	keep      bool // no platform may be lost
 	evidence  bool // files are attached and a gate is asked
 	fallback  bool // the registry does not list what refers to a manifest
 	unfounded []string
@@ -36,7 +37,7 @@ func scenarios(t *testing.T) []*scenario {
 	t.Helper()
 	var all []*scenario
 	for _, s := range []scenario{
-		{name: "one tag", tags: tags(1), to: sourceHost, repo: "app"},
+		{name: "one tag", tags: tags(1), to: sourceHost, repo: "app", keep: true},
 		{name: "three tags", tags: tags(3), to: sourceHost, repo: "app"},
 		{name: "another repository", tags: tags(1), to: sourceHost, repo: "copy"},
 		{name: "another registry", tags: tags(3), to: targetHost, repo: "copy"},
@@ -82,7 +83,7 @@ func (s *scenario) run(ctx context.Context, t *testing.T) (*index.Result, error)
 	defer cancel()
 	j := index.Job{
 		Client: client(network), Sources: sources(sourceHost, 2, false), Verify: verify.Entrypoint,
-		Target: registry.Repository{Host: s.to, Path: s.repo}, Tags: s.tags,
+		Target: registry.Repository{Host: s.to, Path: s.repo}, Tags: s.tags, KeepPlatforms: s.keep,
 	}
 	if s.evidence {
 		j.Sources = j.Sources[:1] // for fewer requests to fail: each has many files

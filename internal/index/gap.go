@@ -44,7 +44,7 @@ func absent(ctx context.Context, s Source, err error) bool {
 func (j *Job) optional(g *gaps) error {
 	var there []Source
 	for _, s := range j.Sources {
-		if s.Platform != nil && slices.ContainsFunc(j.Optional, func(p platform.Platform) bool { return p.Covers(*s.Platform) }) {
+		if s.Platform != nil && j.Optional.Covers(*s.Platform) {
 			s.Optional = true
 		}
 		if s.Ref != "" {

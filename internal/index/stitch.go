@@ -263,9 +263,7 @@ func (r *reader) read(ctx context.Context, j Job) ([]reading, []*standing, *olde
 
 // required returns the platforms of Expect that must not be missing.
 func (j Job) required() platform.List {
-	return slices.DeleteFunc(slices.Clone(j.Expect), func(p platform.Platform) bool {
-		return slices.ContainsFunc(j.Optional, func(o platform.Platform) bool { return o.Covers(p) })
-	})
+	return slices.DeleteFunc(slices.Clone(j.Expect), j.Optional.Covers)
 }
 
 // announce settles where the index goes, and says what will be done where, so

@@ -84,6 +84,11 @@ func (l List) Contains(p Platform) bool {
 	return ok
 }
 
+// Covers reports whether p is what one of the list asks for.
+func (l List) Covers(p Platform) bool {
+	return slices.ContainsFunc(l, func(q Platform) bool { return q.Covers(p) })
+}
+
 // Union returns the platforms that are in l or in m.
 func (l List) Union(m List) List { return NewList(slices.Concat(l, m)...) }
 

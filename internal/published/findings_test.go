@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,20 @@ func edit(t *testing.T, g *imagetest.Registry, change func(*v1.IndexManifest)) {
 	send(t, g, http.MethodPut, "manifests/v1", string(doc.MediaType), b)
 }
 
+// shorten has a registry answer with the first bytes of a blob.
+func shorten(g *imagetest.Registry, digest string) {
+	g.Fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/blobs/"+digest) {
+			return false
+		}
+		w.Header().Set("Content-Length", "5")
+		if r.Method == http.MethodGet {
+			w.Write([]byte("short"))
+		}
+		return true
+	}
+}
+
 const indexType = "application/vnd.oci.image.index.v1+json"
 
 // What is taken away, or wrong, is found, and nothing else is.
@@ -89,6 +104,12 @@ func TestFindings(t *testing.T) {
 		{"the top layer", func(t *testing.T, g *imagetest.Registry, d string) {
 			remove(t, g, "blobs/"+manifest(t, g, d).Layers[1].Digest.String())
 		}, []string{"layer linux/amd64 layer 2 of 2, sha256:"}},
+		{"a layer that ends early", func(t *testing.T, g *imagetest.Registry, d string) {
+			shorten(g, manifest(t, g, d).Layers[1].Digest.String())
+		}, []string{"content linux/amd64 layer 2 of 2, sha256:"}},
+		{"a lower layer that ends early", func(t *testing.T, g *imagetest.Registry, d string) {
+			shorten(g, manifest(t, g, d).Layers[0].Digest.String())
+		}, []string{"content linux/amd64 layer 1 of 2, sha256:", "content linux/arm64 layer 1 of 2, sha256:"}},
 		{"a layer that all have", func(t *testing.T, g *imagetest.Registry, d string) {
 			remove(t, g, "blobs/"+manifest(t, g, d).Layers[0].Digest.String())
 		}, []string{"layer linux/amd64 layer 1 of 2, sha256:", "layer linux/arm64 layer 1 of 2, sha256:"}},
@@ -150,7 +171,7 @@ func TestFindings(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := filled(t, 2)
 			c.breakIt(t, g, children(t, g)[0])
-			r, err := check(t.Context(), g, host+"/app:v1")
+			r, err := check(t, g, host+"/app:v1")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -181,9 +202,61 @@ func lines(r *published.Report) string {
 func TestWhatCannotBeFoundOut(t *testing.T) {
 	g := filled(t, 2)
 	(&imagetest.Fault{Kind: "403", First: 1, Only: func(r *http.Request) bool { return r.Method == http.MethodHead }}).On(g)
-	_, err := check(t.Context(), g, host+"/app:v1")
+	_, err := check(t, g, host+"/app:v1")
 	if exit.CodeOf(err) != exit.Denied {
 		t.Errorf("%v", err)
+	}
+}
+
+// Whatever goes wrong with any one request, nothing is found that is not so: it
+// is tried again, or is an error.
+func TestFaultsAreNoFindings(t *testing.T) {
+	sign := func(t *testing.T) *imagetest.Registry {
+		g := filled(t, 1)
+		d := children(t, g)[0]
+		refer(t, g, d, "")
+		refer(t, g, d, strings.Replace(d, ":", "-", 1)+".sig")
+		g.Auth = "bearer"
+		return g
+	}
+	for _, kind := range append(slices.Clone(imagetest.Transient), "403") {
+		for n := 1; ; n++ {
+			g := sign(t)
+			f := &imagetest.Fault{Kind: kind, First: n, Count: 1}
+			if kind == "403" { // for good
+				f.Count = 0
+			}
+			f.On(g)
+			r, err := check(t, g, host+"/app:v1")
+			switch {
+			case kind == "403" && err != nil && exit.CodeOf(err) != exit.Denied:
+				t.Errorf("%s from request %d on: exit code %d", kind, n, exit.CodeOf(err))
+			case kind != "403" && err != nil:
+				t.Errorf("%s of request %d: %v", kind, n, err)
+			case err == nil && !r.Whole():
+				t.Errorf("%s of request %d: %s", kind, n, lines(r))
+			}
+			if f.Hits() == 0 {
+				if n < 10 {
+					t.Errorf("%s: only %d requests were made to fail", kind, n-1)
+				}
+				break
+			}
+		}
+	}
+}
+
+// An index decides neither how much is read nor how much is kept.
+func TestHugeIndex(t *testing.T) {
+	g := filled(t, 1)
+	edit(t, g, func(i *v1.IndexManifest) {
+		for len(i.Manifests) <= 1000 {
+			i.Manifests = append(i.Manifests, i.Manifests[0])
+		}
+	})
+	r, err := check(t, g, host+"/app:v1")
+	if err != nil || len(r.Findings) != 1 || r.Findings[0].Kind != published.Content || !strings.Contains(r.Findings[0].Message, "more than 1000") {
+		t.Errorf("%v %s", err, lines(r))
 	}
 }
 
@@ -200,7 +273,7 @@ func TestWholeRepository(t *testing.T) {
 		send(t, g, http.MethodPut, fmt.Sprintf("manifests/v1_%d", n), "application/vnd.oci.image.manifest.v1+json", g.Manifest("app", d))
 	}
 	refer(t, g, g.Tag("app", "v1"), strings.Replace(g.Tag("app", "v1"), ":", "-", 1)+".sig")
-	r, err := check(t.Context(), g, host+"/app:*")
+	r, err := check(t, g, host+"/app:*")
 	if err != nil || !r.Whole() || len(r.Images) != 5 || len(r.Images[0].Tags) != 3 {
 		t.Fatalf("%v %+v %s", err, r, lines(r))
 	}
@@ -218,7 +291,7 @@ func TestWholeRepository(t *testing.T) {
 	lost := "sha256:" + strings.Repeat("ab", 32)
 	refer(t, g, lost, strings.Replace(lost, ":", "-", 1)+".sig")
 	remove(t, g, "manifests/"+all[3])
-	r, err = check(t.Context(), g, host+"/app:*")
+	r, err = check(t, g, host+"/app:*")
 	if err != nil || len(r.Findings) != 3 { // its own tag leads nowhere now
 
 		t.Fatalf("%v: %s", err, lines(r))

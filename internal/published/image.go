@@ -191,8 +191,8 @@ func (r *root) contents(ctx context.Context, p *part, m *image.Manifest, label s
 			case errors.Is(err, errNoProgram):
 			case err == nil:
 				p.programs(v, label, m.Stored.Digest)
-			case gctx.Err() == nil && (missing(err) || exit.CodeOf(err) == exit.Failed):
-				unread = err
+			case gctx.Err() == nil && (missing(err) || exit.CodeOf(err) == exit.Failed || exit.CodeOf(err) == exit.Unreachable):
+				unread = err // what is wrong with the layer, if anything, shows when it is looked up
 			default:
 				return err
 			}
@@ -202,7 +202,11 @@ func (r *root) contents(ctx context.Context, p *part, m *image.Manifest, label s
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if unread != nil && len(p.found) == 0 { // else it has been said
+	switch {
+	case unread == nil || len(p.found) > 0: // it has been said
+	case exit.CodeOf(unread) == exit.Unreachable:
+		return unread
+	default:
 		return p.explain(ctx, unread, Content, label, m.Stored.Digest, "a layer of "+image.Short(m.Stored.Digest))
 	}
 	return nil

@@ -185,10 +185,13 @@ func (p *place) has(ctx context.Context, d v1.Descriptor) (string, error) {
 	return b.why, b.err
 }
 
-// reading opens a layer that is verified. One that can be opened is there.
+// reading opens a layer that is verified. One that can be read is there.
 func (p *place) reading(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
 	r, err := p.store.open(ctx, d)
-	if err == nil && p.client != nil { // a layout's has to be read to its end
+	if err != nil || p.client == nil { // a layout's has to be read to its end
+		return r, err
+	}
+	return &witness{ReadCloser: r, seen: func() {
 		p.mu.Lock()
 		key := blobKey{d.Digest, d.Size}
 		b := p.blobs[key]
@@ -198,8 +201,31 @@ func (p *place) reading(ctx context.Context, d v1.Descriptor) (io.ReadCloser, er
 		}
 		p.mu.Unlock()
 		b.once.do(func() {})
+	}}, nil
+}
+
+// A witness says when a layer was read without an error.
+type witness struct {
+	io.ReadCloser
+	n    int64
+	err  error
+	seen func()
+}
+
+func (w *witness) Read(b []byte) (int, error) {
+	n, err := w.ReadCloser.Read(b)
+	w.n += int64(n)
+	if err != nil && err != io.EOF {
+		w.err = err
 	}
-	return r, err
+	return n, err
+}
+
+func (w *witness) Close() error {
+	if w.n > 0 && w.err == nil {
+		w.seen()
+	}
+	return w.ReadCloser.Close()
 }
 
 // mayHave reports whether a tag may exist.

@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/polyarch/polyarch/internal/exit"
 	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/registry"
 )
@@ -56,10 +57,33 @@ func (r remote) has(ctx context.Context, d v1.Descriptor) (string, error) {
 		return "", err
 	case !ok:
 		return gone, nil
-	case size >= 0 && size != d.Size:
-		return fmt.Sprintf("has %d bytes instead of %d", size, d.Size), nil
+	case size >= 0 && size != d.Size: // which a proxy in between may have made up
+		why, err := whole(ctx, r, d)
+		if ctx.Err() == nil && exit.CodeOf(err) == exit.Unreachable { // it ends before its end, again and again
+			why, err = fmt.Sprintf("has %d bytes instead of %d", size, d.Size), nil
+		}
+		return why, err
 	}
 	return "", nil
+}
+
+// whole reads a blob to its end, which tells whether it is the right one, and
+// says why not.
+func whole(ctx context.Context, s store, d v1.Descriptor) (string, error) {
+	r, err := s.open(ctx, d)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+		r.Close()
+	}
+	switch {
+	case err == nil:
+		return "", nil
+	case missing(err):
+		return gone, nil
+	case ctx.Err() != nil || exit.CodeOf(err) != exit.Failed:
+		return "", err
+	}
+	return fmt.Sprintf("is not what it should be: %v", err), nil
 }
 
 func (r remote) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
@@ -78,21 +102,7 @@ func (l local) manifest(_ context.Context, d v1.Descriptor) (*registry.Manifest,
 
 func (l local) Blob(_ context.Context, d v1.Descriptor) ([]byte, error) { return l.Layout.Blob(d) }
 
-// has reads the blob, which tells whether it is the right one.
-func (l local) has(_ context.Context, d v1.Descriptor) (string, error) {
-	r, err := l.Layout.Open(d)
-	if err == nil {
-		_, err = io.Copy(io.Discard, r)
-		r.Close()
-	}
-	switch {
-	case err != nil && missing(err):
-		return gone, nil
-	case err != nil:
-		return fmt.Sprintf("is not what it should be: %v", err), nil
-	}
-	return "", nil
-}
+func (l local) has(ctx context.Context, d v1.Descriptor) (string, error) { return whole(ctx, l, d) }
 
 func (l local) open(_ context.Context, d v1.Descriptor) (io.ReadCloser, error) {
 	return l.Layout.Open(d)
