@@ -18,7 +18,8 @@ import (
 // A Cost is what one run of a program took.
 type Cost struct {
 	Wall   time.Duration
-	Memory int64 // peak resident, in bytes
+	Memory int64         // peak resident, in bytes
+	CPU    time.Duration // of all its processes
 }
 
 // Build builds packages of this module, named from the caller's folder, to
@@ -45,7 +46,7 @@ func Run(ctx context.Context, measure string, argv []string) (Cost, error) {
 	if err != nil {
 		return c, fmt.Errorf("running %s: %w\n%s", strings.Join(argv, " "), err, errs.String())
 	}
-	if _, err := fmt.Sscan(string(out), &c.Wall, &c.Memory); err != nil {
+	if _, err := fmt.Sscan(string(out), &c.Wall, &c.Memory, &c.CPU); err != nil {
 		return c, fmt.Errorf("reading what measure printed, %q: %w", out, err)
 	}
 	return c, nil
