@@ -279,7 +279,10 @@ func pushAs(ref string, spec imagetest.Spec, p string) error {
 
 // A cluster's Pods are hundreds of megabytes, and its workloads are not.
 func TestReadinessMemory(t *testing.T) {
-	const pods = 5_000 // 21 MB
+	pods := 5_000 // 21 MB
+	if testing.Short() {
+		pods = 1_000
+	}
 	in := &flood{documents: pods}
 	var out, errs strings.Builder
 	code := program().Exec(t.Context(), &command.Env{
