@@ -102,7 +102,7 @@ func listed(g *imagetest.Registry, repo, subject string, byTag bool) []v1.Descri
 }
 
 // Attachments cost two round trips, however many there are, and with a gate not
-// one more; a registry that does not list referrers costs four more.
+// one more; a registry that does not list referrers costs five more.
 func TestRoundTripsOfAttachments(t *testing.T) {
 	for _, n := range []int{1, 4, 16} {
 		for _, nt := range []int{1, 3} {
