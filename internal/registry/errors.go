@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/polyarch/polyarch/internal/exit"
@@ -24,6 +25,7 @@ type StatusError struct {
 
 	retryAfter time.Duration
 	challenges []challenge
+	mu         sync.Mutex // of Message: what a token service answers is an error of all that wait for the token
 }
 
 const maxErrorBody = 8 << 10
@@ -61,6 +63,8 @@ func newStatusError(resp *http.Response) *StatusError {
 const maxMessage = 300
 
 func (e *StatusError) Error() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	s := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
 	if m := e.Message; len(m) > maxMessage {
 		s += ": " + strings.ToValidUTF8(m[:maxMessage], "") + "…"
@@ -73,6 +77,8 @@ func (e *StatusError) Error() string {
 // scrub takes secrets out of the message, and what may be the beginning of one
 // at its end, where it was cut off.
 func (e *StatusError) scrub(secrets []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, secret := range secrets {
 		if len(secret) < 4 {
 			continue
