@@ -6,7 +6,7 @@ arch=$1 goarch=$2 source=$3 form=$4 out=$5
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/root"
-GOFLAGS= CGO_ENABLED=0 GOOS=linux GOARCH=$goarch go build -trimpath -ldflags='-s -w' -o "$dir/root/hello" "$source"
+GOFLAGS="" CGO_ENABLED=0 GOOS=linux GOARCH=$goarch go build -trimpath -ldflags='-s -w' -o "$dir/root/hello" "$source"
 head -c 16 /dev/urandom >"$dir/root/random"
 tar -C "$dir/root" --sort=name --mtime=@0 --owner=0 --group=0 -cf "$dir/layer.tar" hello random
 digest() { sha256sum "$1" | cut -d' ' -f1; }
