@@ -254,7 +254,7 @@ const childOf = "POLYARCH_TEST_CHILD"
 func TestAKilledParentLeavesNoBuild(t *testing.T) {
 	if file := os.Getenv(childOf); file != "" { // the parent
 		steps := []Step{{Argv: []string{"sh", "-c", `echo $$ > "$0.new" && mv "$0.new" "$0" && exec sleep 600`, file}}}
-		Runner{Jobs: 1, Watcher: &recorder{}}.Run(context.Background(), []Leg{{Dir: t.TempDir(), Build: Build{Steps: steps}}})
+		Runner{Jobs: 1, Watcher: &recorder{}}.Run(context.Background(), []Leg{{Dir: filepath.Dir(file), Build: Build{Steps: steps}}}) // the other one's folder: this one cannot remove its own
 		return
 	}
 	if runtime.GOOS != "linux" {
