@@ -12,15 +12,14 @@ const (
 	binfmtRules = "/usr/lib/binfmt.d/qemu-aarch64.conf" // of Debian's qemu-user-static
 )
 
-// emulateArm64 has the kernel run arm64 programs by qemu-user, by a registration of this name,
-// unless there is one already. The kernel drops it with the last mount of binfmt_misc, which is the
-// machine's where nobody else has mounted it. Flag F in the rules opens qemu here and now, so
+// emulateArm64 has the kernel run arm64 programs by qemu-user, by a registration of this name, even
+// if there is one: another suite takes its own away when it ends. The kernel drops it with the last
+// mount of binfmt_misc, which is the machine's where nobody else has mounted it. Flag F in the rules opens qemu here and now, so
 // containers whose root lacks it can run arm64 programs.
 func (m *machine) emulateArm64(name string) error {
 	return m.shell(`
 mount -t binfmt_misc binfmt_misc ` + binfmtDir + `
-grep -qs "^interpreter .*aarch64" ` + binfmtDir + `/* ||
-  sed "s/^:[^:]*:/:` + name + `:/" ` + binfmtRules + ` >` + binfmtDir + `/register`)
+sed "s/^:[^:]*:/:` + name + `:/" ` + binfmtRules + ` >` + binfmtDir + `/register`)
 }
 
 // arm64Containerd is the command line of an arm64 containerd under qemu-user: Debian's, for the
