@@ -140,7 +140,7 @@ func (t *transfer) openEarly(b *blob) {
 		rc, err := b.from.open(ctx, b.d)
 		if rc != nil && ctx.Err() != nil {
 			rc.Close()
-			rc = nil
+			rc, err = nil, context.Cause(ctx)
 		}
 		b.early.ch <- opened{rc, err}
 	}()
