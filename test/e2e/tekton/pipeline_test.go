@@ -38,7 +38,7 @@ func (b *bench) buildMultiArch(t *testing.T, s *source) {
 	repo := b.Registry + "/" + helloRepo
 	want := map[string]any{
 		"IMAGE_URL": repo + ":v1", "IMAGE_DIGEST": digest, "IMAGE_REF": repo + "@" + digest,
-		"IMAGES": results["IMAGES"], "platforms": "linux/amd64,linux/arm64",
+		"IMAGES": results["IMAGES"], "platforms": "linux/amd64,linux/arm64", "missing": "",
 	}
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
