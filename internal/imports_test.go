@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"internal/program/rootfs": {"internal/program/object"},
 	"internal/layout":         {"internal/exit"},
 	"internal/sbom":           {"internal/platform"},
-	"internal/image":          {"internal/exit", "internal/platform", "internal/registry"},
+	"internal/image":          {"internal/exit", "internal/layout", "internal/platform", "internal/registry"},
 	"internal/verify":         {"internal/exit", "internal/image", "internal/platform", "internal/program", "internal/program/rootfs"},
 	"internal/index":          {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/registry", "internal/sbom", "internal/text", "internal/verify"},
 	"internal/published":      {"internal/exit", "internal/image", "internal/layout", "internal/platform", "internal/registry", "internal/text", "internal/verify"},

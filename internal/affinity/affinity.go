@@ -16,7 +16,7 @@ const (
 	betaOS   = "beta.kubernetes.io/os"
 	betaArch = "beta.kubernetes.io/arch"
 
-	taintOS = "node.kubernetes.io/os" // the key of the taint that many give Windows nodes; never a label
+	TaintOS = "node.kubernetes.io/os" // the key of the taint that many give Windows nodes; never a label
 )
 
 // An Image is what is known of a container's image.

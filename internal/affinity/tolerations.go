@@ -17,7 +17,7 @@ func Tolerations(s pod.Spec, images []Image, taints []pod.Taint) []pod.Toleratio
 	have := slices.Clone(s.Tolerations)
 	var add []pod.Toleration
 	for _, t := range taints {
-		if known && otherPlatform(t, common) || slices.ContainsFunc(have, func(o pod.Toleration) bool { return o.Tolerates(t) }) {
+		if known && otherPlatform(t, common) || t.ToleratedBy(have) {
 			continue
 		}
 		o := pod.Toleration{Key: t.Key, Operator: "Equal", Value: t.Value, Effect: t.Effect}
@@ -31,7 +31,7 @@ func Tolerations(s pod.Spec, images []Image, taints []pod.Taint) []pod.Toleratio
 
 // OfPlatform reports whether a taint is on nodes for their OS or architecture.
 func OfPlatform(t pod.Taint) bool {
-	return slices.Contains([]string{LabelArch, betaArch, LabelOS, betaOS, taintOS}, t.Key)
+	return slices.Contains([]string{LabelArch, betaArch, LabelOS, betaOS, TaintOS}, t.Key)
 }
 
 // otherPlatform reports whether a taint is on nodes of none of the platforms.
@@ -43,7 +43,7 @@ func otherPlatform(t pod.Taint, l platform.List) bool {
 		switch t.Key {
 		case LabelArch, betaArch:
 			return p.Arch == t.Value
-		case LabelOS, betaOS, taintOS:
+		case LabelOS, betaOS, TaintOS:
 			return p.OS == t.Value
 		}
 		return true

@@ -136,7 +136,7 @@ func (f *Filter) takesVirtual() bool {
 
 // tolerated reports whether a taint does not keep the workload away.
 func (f *Filter) tolerated(t pod.Taint) bool {
-	return slices.ContainsFunc(f.Tolerations, func(o pod.Toleration) bool { return o.Tolerates(t) }) ||
+	return t.ToleratedBy(f.Tolerations) ||
 		f.Workload.placed() && t.Effect == "NoSchedule" ||
 		t.Key == computeClassLabel && f.asksFor(computeClassLabel, t.Value)
 }

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/polyarch/polyarch/internal/exit"
+	"github.com/polyarch/polyarch/internal/layout"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
@@ -168,3 +169,15 @@ func (r Remote) Manifest(ctx context.Context, d v1.Descriptor) (*registry.Manife
 func (r Remote) Blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	return r.Client.Blob(ctx, r.Repo, d)
 }
+
+// A Local is an OCI layout on disk as a Store.
+type Local struct{ *layout.Layout }
+
+// Manifest implements Store.
+func (l Local) Manifest(_ context.Context, d v1.Descriptor) (*registry.Manifest, error) {
+	b, err := l.Layout.Blob(d)
+	return &registry.Manifest{MediaType: d.MediaType, Digest: d.Digest, Bytes: b}, err
+}
+
+// Blob implements Store.
+func (l Local) Blob(_ context.Context, d v1.Descriptor) ([]byte, error) { return l.Layout.Blob(d) }

@@ -35,14 +35,7 @@ func (r remote) repository() registry.Repository { return r.Repo }
 func (r remote) near() bool { return r.Client.Near(r.Repo) }
 
 // A local is an OCI layout on disk.
-type local struct{ *layout.Layout }
-
-func (l local) Manifest(_ context.Context, d v1.Descriptor) (*registry.Manifest, error) {
-	b, err := l.Layout.Blob(d)
-	return &registry.Manifest{MediaType: d.MediaType, Digest: d.Digest, Bytes: b}, err
-}
-
-func (l local) Blob(_ context.Context, d v1.Descriptor) ([]byte, error) { return l.Layout.Blob(d) }
+type local struct{ image.Local }
 
 func (l local) open(_ context.Context, d v1.Descriptor) (io.ReadCloser, error) {
 	return l.Layout.Open(d)
@@ -74,8 +67,8 @@ func resolve(ctx context.Context, c *registry.Client, ref string) (store, *regis
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := local{l}.Manifest(ctx, d)
-	return local{l}, m, err
+	m, err := local{image.Local{Layout: l}}.Manifest(ctx, d)
+	return local{image.Local{Layout: l}}, m, err
 }
 
 // repository returns the repository that a reference is in; ok is false for a

@@ -80,3 +80,8 @@ func (o Toleration) Tolerates(t Taint) bool {
 	}
 	return false
 }
+
+// ToleratedBy reports whether any toleration tolerates t.
+func (t Taint) ToleratedBy(all []Toleration) bool {
+	return slices.ContainsFunc(all, func(o Toleration) bool { return o.Tolerates(t) })
+}

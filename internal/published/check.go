@@ -73,7 +73,7 @@ func Check(ctx context.Context, j Job) (*Report, error) {
 			if err != nil {
 				return nil, err
 			}
-			p = newPlace(local{l}, n.layout.String())
+			p = newPlace(local{image.Local{Layout: l}}, n.layout.String())
 		case p == nil:
 			p = newPlace(remote{j.Client, n.ref.Repository}, n.ref.Repository.String())
 			p.client, p.repo = j.Client, n.ref.Repository

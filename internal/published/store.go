@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/polyarch/polyarch/internal/exit"
-	"github.com/polyarch/polyarch/internal/layout"
+	"github.com/polyarch/polyarch/internal/image"
 	"github.com/polyarch/polyarch/internal/registry"
 )
 
@@ -93,14 +93,11 @@ func (r remote) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error
 func (r remote) near() bool { return r.client.Near(r.repo) }
 
 // local is an OCI layout on disk.
-type local struct{ *layout.Layout }
+type local struct{ image.Local }
 
-func (l local) manifest(_ context.Context, d v1.Descriptor) (*registry.Manifest, error) {
-	b, err := l.Layout.Blob(d)
-	return &registry.Manifest{MediaType: d.MediaType, Digest: d.Digest, Bytes: b}, err
+func (l local) manifest(ctx context.Context, d v1.Descriptor) (*registry.Manifest, error) {
+	return l.Manifest(ctx, d)
 }
-
-func (l local) Blob(_ context.Context, d v1.Descriptor) ([]byte, error) { return l.Layout.Blob(d) }
 
 func (l local) has(ctx context.Context, d v1.Descriptor) (string, error) { return whole(ctx, l, d) }
 

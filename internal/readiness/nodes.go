@@ -114,14 +114,8 @@ func (n *Nodes) takes(w *Workload, p platform.Platform) (name, rule, size string
 // untolerated returns the first taint that repels, except those of the moment.
 func untolerated(have []pod.Toleration, taints []pod.Taint) string {
 	for _, t := range taints {
-		if !t.Repels() || strings.HasPrefix(t.Key, momentary) && t.Key != "node.kubernetes.io/os" {
-			continue
-		}
-		tolerated := false
-		for _, o := range have {
-			tolerated = tolerated || o.Tolerates(t)
-		}
-		if !tolerated {
+		ofMoment := strings.HasPrefix(t.Key, momentary) && t.Key != affinity.TaintOS
+		if t.Repels() && !ofMoment && !t.ToleratedBy(have) {
 			return t.String()
 		}
 	}
@@ -132,7 +126,7 @@ func untolerated(have []pod.Toleration, taints []pod.Taint) string {
 // of the platform's nodes, and that the workload does not tolerate.
 func (n *Nodes) platformTaint(w *Workload, p platform.Platform) string {
 	for _, t := range n.Taints {
-		if t.Key == affinity.LabelArch && t.Value == p.Arch || (t.Key == affinity.LabelOS || t.Key == "node.kubernetes.io/os") && t.Value == p.OS {
+		if t.Key == affinity.LabelArch && t.Value == p.Arch || (t.Key == affinity.LabelOS || t.Key == affinity.TaintOS) && t.Value == p.OS {
 			if s := untolerated(w.Spec.Tolerations, []pod.Taint{t}); s != "" {
 				return s
 			}

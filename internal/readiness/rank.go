@@ -135,7 +135,7 @@ func (r *Report) rank(n int, p platform.Platform, images map[string]*Image) []Bl
 }
 
 func (t Total) and(o Total) Total {
-	return Total{t.Workloads + o.Workloads, t.Pods + o.Pods, t.Cores + o.Cores, t.Memory + o.Memory}
+	return Total{t.Workloads + o.Workloads, t.Pods + o.Pods, t.plus(o.Resources)}
 }
 
 func better(adds map[string]Total, share map[string]float64, a, b string) bool {

@@ -31,18 +31,15 @@ type Part struct {
 
 // A Total adds up workloads.
 type Total struct {
-	Workloads int     `json:"workloads"`
-	Pods      int     `json:"pods"`
-	Cores     float64 `json:"cores"`
-	Memory    float64 `json:"memory"` // bytes
+	Workloads int `json:"workloads"`
+	Pods      int `json:"pods"`
+	Resources
 }
 
 func (t *Total) add(w *Workload) {
-	r := w.Requests.times(w.Pods)
 	t.Workloads++
 	t.Pods += w.Pods
-	t.Cores += r.Cores
-	t.Memory += r.Memory
+	t.Resources = t.plus(w.Requests.times(w.Pods))
 }
 
 // A Step says what can move once so many images have the platform.

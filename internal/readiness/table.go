@@ -130,9 +130,6 @@ func (m Missing) Advice() []string {
 	return out
 }
 
-// GiB returns the memory as people count it.
-func (t Total) GiB() float64 { return t.Memory / (1 << 30) }
-
 // said counts images.
 func (s Step) said() string {
 	if s.Images == 1 {

@@ -30,11 +30,10 @@ func (v *Verifier) openAhead(ctx context.Context, of Subject, layers []v1.Descri
 	a.open = func(n int) (io.ReadCloser, error) { return of.Open(ctx, layers[n]) }
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for n := range min(1, len(layers)) {
-		if _, known := v.layers[layers[n].Digest]; known || encrypted(layers[n]) != "" {
-			break
+	if len(layers) > 0 {
+		if _, known := v.layers[layers[0].Digest]; !known && encrypted(layers[0]) == "" {
+			a.start(0)
 		}
-		a.start(n)
 	}
 	return a
 }
