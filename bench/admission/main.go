@@ -14,11 +14,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,12 +32,7 @@ func main() {
 	burst := flag.Int("burst", 1000, "how many Pods are created at once")
 	rollout := flag.Int("rollout", 200, "how many Deployments are rolled out at once")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := bench(ctx, *runs, *burst, *rollout); err != nil {
-		fmt.Fprintln(os.Stderr, "admission:", err)
-		os.Exit(1)
-	}
+	turns.Main("admission", func(ctx context.Context) error { return bench(ctx, *runs, *burst, *rollout) })
 }
 
 func logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

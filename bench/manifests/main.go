@@ -13,11 +13,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/polyarch/polyarch/bench/internal/turns"
@@ -29,12 +27,7 @@ func main() {
 	runs := flag.Int("runs", 3, "how often each program runs; the table has medians")
 	limit := flag.Duration("limit", 10*time.Minute, "how long a run may take")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := bench(ctx, *documents, *runs, *limit); err != nil {
-		fmt.Fprintln(os.Stderr, "manifests:", err)
-		os.Exit(1)
-	}
+	turns.Main("manifests", func(ctx context.Context) error { return bench(ctx, *documents, *runs, *limit) })
 }
 
 // A contender is a way to edit a file; argv has a %s where the file's folder

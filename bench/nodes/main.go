@@ -15,13 +15,11 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,12 +34,7 @@ func main() {
 	sizes := flag.String("nodes", "5000,15000", "how many nodes the cluster has, ascending")
 	runs := flag.Int("runs", 5, "how often each program runs; the table has medians")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := bench(ctx, *sizes, *runs); err != nil {
-		fmt.Fprintln(os.Stderr, "nodes:", err)
-		os.Exit(1)
-	}
+	turns.Main("nodes", func(ctx context.Context) error { return bench(ctx, *sizes, *runs) })
 }
 
 // A contender is a way to find the platforms.

@@ -11,11 +11,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -33,12 +31,7 @@ func main() {
 	folders := flag.String("folders", "usr/bin,usr/sbin,usr/share,usr/lib/"+map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]+"-linux-gnu", "what the layer has, from / on, separated by commas")
 	runs := flag.Int("runs", 5, "how often each program runs; the table has medians")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := bench(ctx, strings.Split(*folders, ","), *runs); err != nil {
-		fmt.Fprintln(os.Stderr, "programs:", err)
-		os.Exit(1)
-	}
+	turns.Main("programs", func(ctx context.Context) error { return bench(ctx, strings.Split(*folders, ","), *runs) })
 }
 
 type contender struct {

@@ -13,10 +13,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/polyarch/polyarch/bench/internal/turns"
@@ -27,12 +25,7 @@ func main() {
 	runs := flag.Int("runs", 3, "how often each way runs; the table has medians")
 	serial := flag.Bool("serial", true, "run crane one image after the other as well, which takes a minute a run")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := bench(ctx, *runs, *serial); err != nil {
-		fmt.Fprintln(os.Stderr, "readiness:", err)
-		os.Exit(1)
-	}
+	turns.Main("readiness", func(ctx context.Context) error { return bench(ctx, *runs, *serial) })
 }
 
 const images = 400

@@ -15,11 +15,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/polyarch/polyarch/bench/internal/turns"
@@ -31,12 +29,7 @@ func main() {
 	only := flag.String("only", "", "measure just this: same, layers, repository or registry")
 	peers := flag.String("peers", "", "measure just the programs whose names have one of these words, separated by commas")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := bench(ctx, *runs, *only, *peers); err != nil {
-		fmt.Fprintln(os.Stderr, "stitch:", err)
-		os.Exit(1)
-	}
+	turns.Main("stitch", func(ctx context.Context) error { return bench(ctx, *runs, *only, *peers) })
 }
 
 // delays are what the proxy adds to each answer.

@@ -34,11 +34,10 @@ func inject(t *testing.T, in string, argv ...string) (out, errs string, code exi
 	return o.String(), e.String(), code
 }
 
-// A registry is asked once for each reference, whatever the number of
-// documents, and never for what the artifacts say.
-func TestEachImageIsLookedUpOnce(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	var manifests atomic.Int32
+// countingRegistry returns the host of a registry, and how many manifests it was
+// asked for.
+func countingRegistry(t *testing.T) (host string, manifests *atomic.Int32) {
+	manifests = &atomic.Int32{}
 	h := fake.New(fake.Logger(log.New(io.Discard, "", 0)))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/") {
@@ -46,8 +45,15 @@ func TestEachImageIsLookedUpOnce(t *testing.T) {
 		}
 		h.ServeHTTP(w, r)
 	}))
-	defer s.Close()
-	host := strings.TrimPrefix(s.URL, "http://")
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://"), manifests
+}
+
+// A registry is asked once for each reference, whatever the number of
+// documents, and never for what the artifacts say.
+func TestEachImageIsLookedUpOnce(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	host, manifests := countingRegistry(t)
 	for _, name := range []string{"a", "b"} {
 		if _, err := (imagetest.Spec{Platform: "linux/arm64"}).Push(host + "/" + name + ":1"); err != nil {
 			t.Fatal(err)
@@ -86,16 +92,7 @@ func TestEachImageIsLookedUpOnce(t *testing.T) {
 // workload to fewer nodes than were meant: a warning names the index.
 func TestDigestOfOnePlatform(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	var manifests atomic.Int32
-	h := fake.New(fake.Logger(log.New(io.Discard, "", 0)))
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/") {
-			manifests.Add(1)
-		}
-		h.ServeHTTP(w, r)
-	}))
-	defer s.Close()
-	host := strings.TrimPrefix(s.URL, "http://")
+	host, manifests := countingRegistry(t)
 	digests := map[string]string{}
 	var add []mutate.IndexAddendum
 	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/s390x"} {

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -20,6 +22,17 @@ type Cost struct {
 	Wall   time.Duration
 	Memory int64         // peak resident, in bytes
 	CPU    time.Duration // of all its processes
+}
+
+// Main runs a benchmark until it is done or a signal ends it, and exits with 1
+// after an error.
+func Main(name string, bench func(context.Context) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(1)
+	}
 }
 
 // Build builds packages of this module, named from the caller's folder, to
